@@ -1,0 +1,316 @@
+import { types } from 'node:util';
+import type {
+  BackendInfo,
+  BackendState,
+  BatchOptions,
+  CallOptions,
+  Capabilities,
+  DeleteResult,
+  GetItem,
+  GetResult,
+  ListEntry,
+  ListOptions,
+  PutItem,
+  PutOptions,
+  PutResult,
+  RemoteBackend,
+  StatResult,
+} from './backend.ts';
+import { BatchCall } from './batch-call.ts';
+import type { BackendDriver, Batch } from './driver.ts';
+import { type ErrorFacts, KvferryError, type Operation } from './errors.ts';
+import { type Key, keyProblem } from './keys.ts';
+import { Listing } from './listing.ts';
+
+/**
+ * Makes a backend of a driver. Everything that is the same for every store is done here, once: arguments, state, capabilities, one result
+ * per item, aborts, closing.
+ */
+export function defineBackend(driver: BackendDriver): RemoteBackend {
+  return new DefinedBackend(driver);
+}
+
+/** A call that `close` can end: it aborts it, and waits until it is quiet. */
+interface RunningCall {
+  closeBackend(): void;
+  readonly quiet: Promise<void>;
+}
+
+interface Opening {
+  readonly done: Promise<void>;
+  readonly controller: AbortController;
+  waiting: number;
+}
+
+class DefinedBackend implements RemoteBackend {
+  readonly info: BackendInfo;
+  readonly capabilities: Capabilities;
+  readonly #driver: BackendDriver;
+  readonly #name: string;
+  readonly #running = new Set<RunningCall>();
+  #state: BackendState = 'new';
+  #opening: Opening | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(driver: BackendDriver) {
+    this.#driver = driver;
+    this.info = driver.info;
+    this.capabilities = driver.capabilities;
+    this.#name = `${driver.info.scheme}://${driver.info.namespace}`;
+  }
+
+  get state(): BackendState {
+    return this.#state;
+  }
+
+  async open(options: CallOptions = {}): Promise<void> {
+    if (this.#state === 'open') return;
+    if (this.#state === 'closing' || this.#state === 'closed') throw this.#notOpen('open');
+    if (options.signal?.aborted) throw this.#aborted('open', options.signal);
+    this.#opening ??= this.#startOpening();
+    await waitForOpening(this.#opening, options.signal, () => this.#aborted('open', options.signal));
+  }
+
+  #startOpening(): Opening {
+    this.#state = 'opening';
+    const controller = new AbortController();
+    const done = (async () => {
+      try {
+        await this.#driver.open(controller.signal);
+      } catch (thrown) {
+        if (this.#state === 'opening') this.#state = 'new';
+        throw KvferryError.from(thrown, this.#facts('open'));
+      } finally {
+        this.#opening = undefined;
+      }
+      if (this.#state === 'opening') this.#state = 'open';
+    })();
+    // Whoever waits sees the rejection; with nobody left waiting it must not become an unhandled one.
+    done.catch(() => {});
+    return { done, controller, waiting: 0 };
+  }
+
+  async stat(keys: readonly Key[], options: BatchOptions<StatResult> = {}): Promise<StatResult[]> {
+    this.#checkItems('stat', keys, keyProblem);
+    this.#checkUsable('stat', options.signal);
+    return this.#run('stat', keys, keyOf, undefined, options, (batch) => this.#driver.stat(batch));
+  }
+
+  async get(items: readonly GetItem[], options: BatchOptions<GetResult> = {}): Promise<GetResult[]> {
+    this.#checkItems('get', items, getItemProblem);
+    const overlap = overlapProblem(items);
+    if (overlap !== undefined) throw new KvferryError('INVALID_ARGUMENT', overlap, this.#facts('get'));
+    this.#checkUsable('get', options.signal);
+    return this.#run('get', items, keyOfItem, undefined, options, (batch) => this.#driver.get(batch));
+  }
+
+  async put(items: readonly PutItem[], options: PutOptions = {}): Promise<PutResult[]> {
+    const mode = options.mode ?? 'replace';
+    if (mode !== 'replace' && mode !== 'create') {
+      const reason = `mode is 'replace' or 'create', not ${JSON.stringify(mode)}`;
+      throw new KvferryError('INVALID_ARGUMENT', reason, this.#facts('put'));
+    }
+    this.#checkItems('put', items, putItemProblem);
+    this.#checkUsable('put', options.signal, mode === 'create' ? 'create' : undefined);
+    const { maxValueBytes } = this.capabilities.limits;
+    const refuse = (item: PutItem): PutResult | undefined => {
+      const byteLength = partsBytes(item.parts);
+      if (byteLength <= maxValueBytes) return undefined;
+      const reason = `the value has ${byteLength} bytes; this backend stores at most ${maxValueBytes}`;
+      return { status: 'failed', error: new KvferryError('TOO_LARGE', reason) };
+    };
+    return this.#run('put', items, keyOfItem, refuse, options, (batch) => this.#driver.put(batch, mode));
+  }
+
+  async delete(keys: readonly Key[], options: BatchOptions<DeleteResult> = {}): Promise<DeleteResult[]> {
+    this.#checkItems('delete', keys, keyProblem);
+    this.#checkUsable('delete', options.signal, 'delete');
+    return this.#run('delete', keys, keyOf, undefined, options, (batch) => this.#driver.delete(batch));
+  }
+
+  list(options: ListOptions = {}): AsyncIterable<ListEntry> {
+    return { [Symbol.asyncIterator]: () => this.#startListing(options) };
+  }
+
+  #startListing(options: ListOptions): AsyncIterator<ListEntry> {
+    const prefix = options.prefix ?? '';
+    const listing = new Listing(
+      () => {
+        if (typeof prefix !== 'string' || !prefix.isWellFormed()) {
+          const reason = 'prefix is a text of well-formed Unicode';
+          throw new KvferryError('INVALID_ARGUMENT', reason, this.#facts('list'));
+        }
+        this.#checkUsable('list', options.signal, 'list');
+        this.#running.add(listing);
+      },
+      (signal) => this.#driver.list(prefix, signal),
+      () => this.#running.delete(listing),
+      options.signal,
+      this.#facts('list'),
+    );
+    return listing;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#state = 'closing';
+    const opening = this.#opening;
+    opening?.controller.abort(new KvferryError('ABORTED', 'the backend was closed'));
+    const running = [...this.#running];
+    for (const call of running) call.closeBackend();
+    await Promise.allSettled([opening?.done, ...running.map((call) => call.quiet)]);
+    try {
+      await this.#driver.close();
+    } catch (thrown) {
+      throw KvferryError.from(thrown, this.#facts('close'));
+    } finally {
+      this.#state = 'closed';
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #run<Item, Result extends { readonly status: string }>(
+    operation: Operation,
+    items: readonly Item[],
+    keyOf: (item: Item) => Key,
+    refuse: ((item: Item) => Result | undefined) | undefined,
+    options: BatchOptions<Result>,
+    run: (batch: Batch<Item, Result>) => Promise<void>,
+  ): Promise<Result[]> {
+    if (items.length === 0) return [];
+    const call = new BatchCall(items, keyOf, refuse, options, this.#facts(operation));
+    this.#running.add(call);
+    try {
+      return await call.run(run);
+    } finally {
+      this.#running.delete(call);
+    }
+  }
+
+  #checkItems<Item>(operation: Operation, items: readonly Item[], problemOf: (item: Item) => string | undefined): void {
+    if (!Array.isArray(items)) {
+      throw new KvferryError('INVALID_ARGUMENT', `${operation} takes an array`, this.#facts(operation));
+    }
+    for (let index = 0; index < items.length; index += 1) {
+      const problem = problemOf(items[index] as Item);
+      if (problem === undefined) continue;
+      throw new KvferryError('INVALID_ARGUMENT', `item ${index}: ${problem}`, this.#facts(operation));
+    }
+  }
+
+  #checkUsable(operation: Operation, signal: AbortSignal | undefined, needs?: 'delete' | 'list' | 'create'): void {
+    if (this.#state !== 'open') throw this.#notOpen(operation);
+    if (needs !== undefined && !this.capabilities[needs]) {
+      const what = needs === 'create' ? "put with mode 'create'" : needs;
+      const reason = `${this.#name} cannot do ${what}; see capabilities.${needs}`;
+      throw new KvferryError('UNSUPPORTED', reason, this.#facts(operation));
+    }
+    if (signal?.aborted) throw this.#aborted(operation, signal);
+  }
+
+  #notOpen(operation: Operation): KvferryError {
+    const wayOut =
+      this.#state === 'new' || this.#state === 'opening'
+        ? 'await open() first'
+        : 'a closed backend stays closed; make a new one';
+    return new KvferryError('NOT_OPEN', `${this.#name} is ${this.#state}: ${wayOut}`, this.#facts(operation));
+  }
+
+  #aborted(operation: Operation, signal: AbortSignal | undefined): KvferryError {
+    return new KvferryError('ABORTED', 'the caller aborted', { ...this.#facts(operation), cause: signal?.reason });
+  }
+
+  #facts(operation: Operation): ErrorFacts {
+    return { backend: this.#name, operation };
+  }
+}
+
+/**
+ * Waits for a shared opening. Who aborts leaves the others waiting; the last to leave ends the opening, and waits until it is quiet.
+ */
+async function waitForOpening(
+  opening: Opening,
+  signal: AbortSignal | undefined,
+  abortedError: () => KvferryError,
+): Promise<void> {
+  if (signal === undefined) {
+    opening.waiting += 1;
+    return opening.done;
+  }
+  opening.waiting += 1;
+  const left = Promise.withResolvers<void>();
+  const leave = (): void => {
+    opening.waiting -= 1;
+    if (opening.waiting > 0) {
+      left.reject(abortedError());
+      return;
+    }
+    opening.controller.abort(signal.reason);
+    opening.done.then(left.resolve, () => left.reject(abortedError()));
+  };
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    await Promise.race([opening.done, left.promise]);
+  } catch (thrown) {
+    throw signal.aborted ? abortedError() : thrown;
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+const keyOf = (key: Key): Key => key;
+const keyOfItem = (item: { readonly key: Key }): Key => item.key;
+
+function getItemProblem(item: GetItem): string | undefined {
+  if (typeof item !== 'object' || item === null) return 'an item of get is { key, into }';
+  const problem = keyProblem(item.key);
+  if (problem !== undefined) return problem;
+  return types.isUint8Array(item.into) ? undefined : 'into is a Uint8Array';
+}
+
+function putItemProblem(item: PutItem): string | undefined {
+  if (typeof item !== 'object' || item === null) return 'an item of put is { key, parts }';
+  const problem = keyProblem(item.key);
+  if (problem !== undefined) return problem;
+  if (!Array.isArray(item.parts)) return 'parts is an array of Uint8Array';
+  for (const part of item.parts) if (!types.isUint8Array(part)) return 'every part is a Uint8Array';
+  return undefined;
+}
+
+function partsBytes(parts: readonly Uint8Array[]): number {
+  let byteLength = 0;
+  for (const part of parts) byteLength += part.byteLength;
+  return byteLength;
+}
+
+/** Two writers must never share memory: says which items of a get do. */
+function overlapProblem(items: readonly GetItem[]): string | undefined {
+  if (items.length < 2) return undefined;
+  const byBuffer = new Map<ArrayBufferLike, number[]>();
+  for (let index = 0; index < items.length; index += 1) {
+    const { into } = items[index] as GetItem;
+    const sharing = byBuffer.get(into.buffer);
+    if (sharing === undefined) byBuffer.set(into.buffer, [index]);
+    else sharing.push(index);
+  }
+  for (const indexes of byBuffer.values()) {
+    if (indexes.length < 2) continue;
+    const views = indexes.map((index) => ({ index, into: (items[index] as GetItem).into }));
+    views.sort((a, b) => a.into.byteOffset - b.into.byteOffset);
+    let previous = views[0];
+    for (const view of views.slice(1)) {
+      if (previous !== undefined && previous.into.byteOffset + previous.into.byteLength > view.into.byteOffset) {
+        return `items ${previous.index} and ${view.index} lend the same memory; each item needs memory of its own`;
+      }
+      previous = view;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,15 @@
+export { createWireClient } from './client.ts';
+export { WireError } from './errors.ts';
+export type {
+  ByteSink,
+  Origin,
+  ResolvedAddress,
+  WireClient,
+  WireClientOptions,
+  WireErrorCode,
+  WireErrorFacts,
+  WireRequest,
+  WireResponse,
+  WireStats,
+  WireTimeouts,
+} from './types.ts';

@@ -1,0 +1,151 @@
+/**
+ * The contract of this package: one HTTP/1.1 request at a time on a connection, response bodies received straight into memory that the
+ * caller lends. It knows no S3.
+ */
+
+/** Where requests go. `Host` and SNI follow from `host` and `port`; `connectTo` is where the socket goes instead. */
+export interface Origin {
+  readonly scheme: 'http' | 'https';
+  /** Name or address as it stands in the `Host` header and in SNI, without port or brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Connects here instead of to `host:port`, with `Host`, SNI and the certificate's name unchanged. */
+  readonly connectTo?: { readonly host: string; readonly port: number } | undefined;
+}
+
+/** Time limits of one request, in milliseconds. There is no total: whoever wants one aborts. */
+export interface WireTimeouts {
+  /** Until the socket is connected and TLS is done, from the start of connecting. */
+  readonly connectMs: number;
+  /** From the last byte of the request taken by the kernel to the first byte of the response. */
+  readonly firstByteMs: number;
+  /** Without a byte moving in either direction while a body is under way. */
+  readonly stallMs: number;
+}
+
+/** Sees the body's bytes as they arrive, in order, in the caller's memory. */
+export interface ByteSink {
+  update(bytes: Uint8Array): void;
+}
+
+export interface WireRequest {
+  readonly origin: Origin;
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+  /** Path and query as they go on the request line, already escaped. */
+  readonly path: string;
+  /**
+   * Header names and values in turn, without `host`, `content-length` and `connection`, which this package writes. Values hold no CR, LF or NUL
+   * (INVALID).
+   */
+  readonly headers: readonly string[];
+  /** Written as one body with `Content-Length`, part after part, never joined. */
+  readonly body?: readonly Uint8Array[] | undefined;
+  /**
+   * Memory for the body of a 2xx response. Lent until the promise settles. Without it, and for every other status, the body goes into
+   * memory of this package's own, at most `maxErrorBytes` of it.
+   */
+  readonly into?: Uint8Array | undefined;
+  /** Fed with the body as it arrives in `into`. Reset by whoever repeats a request. */
+  readonly sink?: ByteSink | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface WireResponse {
+  readonly status: number;
+  /** Lower-case names; of repeated names the values are joined with `, `. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Bytes of the body, whether in `into` or in `body`. 0 for HEAD. */
+  readonly bodyBytes: number;
+  /** The body when it is not in `into`: at most `maxErrorBytes` of it. */
+  readonly body: Uint8Array;
+  /** For telemetry, by `performance.now()`. */
+  readonly timing: {
+    readonly startMs: number;
+    readonly firstByteMs: number;
+    readonly endMs: number;
+  };
+  /** Whether the connection had carried a request before. */
+  readonly reusedConnection: boolean;
+  /** The address that answered, as `ip:port`. */
+  readonly remoteAddress: string;
+}
+
+export type WireErrorCode =
+  /** The caller's signal fired. */
+  | 'ABORTED'
+  /** The name does not resolve. */
+  | 'DNS'
+  /** Nobody listens, or the network has no way there. */
+  | 'CONNECT'
+  /** The certificate is not trusted, its name is another, or TLS failed. */
+  | 'TLS'
+  | 'CONNECT_TIMEOUT'
+  | 'FIRST_BYTE_TIMEOUT'
+  | 'STALL_TIMEOUT'
+  /** The connection ended before the response was whole. */
+  | 'RESET'
+  /** The body ended before its announced length. */
+  | 'TRUNCATED'
+  /** What came is not an HTTP/1.1 response. */
+  | 'PROTOCOL'
+  /** The body is longer than `into`: `requiredBytes` says how long, where the response does. */
+  | 'BODY_TOO_LARGE'
+  /** The request is not one that this package can send. */
+  | 'INVALID'
+  /** The client is closed. */
+  | 'CLOSED';
+
+export interface WireErrorFacts {
+  readonly requiredBytes?: number | undefined;
+  /** The response's status, where its head had arrived. */
+  readonly status?: number | undefined;
+  /** `ip:port` of the connection, where there was one. */
+  readonly remoteAddress?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * Sends requests over pooled connections, kept per resolved address.
+ *
+ * When a request's promise has settled, however it settled, its memory is quiet: nothing is written into `into` and nothing is read from
+ * `body`. The connection of a request that did not end well is destroyed, and the promise settles only after its socket has closed.
+ *
+ * A request that finds its kept connection closed under it before the first byte of a response is sent once more on a fresh one, unless it is a
+ * POST. Nothing else is ever repeated here.
+ */
+export interface WireClient {
+  request(request: WireRequest): Promise<WireResponse>;
+  /** Counts for telemetry and tests. */
+  readonly stats: WireStats;
+  /** Aborts what is in flight with CLOSED and resolves when every socket has closed. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface WireStats {
+  readonly openConnections: number;
+  readonly idleConnections: number;
+  readonly requestsInFlight: number;
+  readonly connectionsOpened: number;
+  /** Requests by `ip:port` of the address that carried them. */
+  readonly requestsByAddress: ReadonlyMap<string, number>;
+}
+
+export interface WireClientOptions {
+  /** Default: connect 3,000, first byte 5,000, stall 5,000. */
+  readonly timeouts?: Partial<WireTimeouts> | undefined;
+  /** PEM of the certificates to trust in place of the system's. Default: Node's own roots and those of the system. */
+  readonly ca?: string | undefined;
+  /** Closes a connection that has been idle for this long, in milliseconds; less where the server's `Keep-Alive` says less. Default 15,000. */
+  readonly idleMs?: number | undefined;
+  /** Most bytes kept of a body that does not go into `into`. Default 65,536; the rest is read past and dropped, up to 1 MiB, then the connection is closed. */
+  readonly maxErrorBytes?: number | undefined;
+  /** Most bytes of a response's head. Default 65,536. */
+  readonly maxHeadBytes?: number | undefined;
+  /** Resolves a name to its addresses. Default: `dns.lookup` with all addresses, remembered for 10 s. For tests. */
+  readonly resolve?: ((host: string) => Promise<readonly ResolvedAddress[]>) | undefined;
+}
+
+export interface ResolvedAddress {
+  readonly address: string;
+  readonly family: 4 | 6;
+}

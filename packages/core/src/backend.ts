@@ -97,7 +97,7 @@ export interface BackendInfo {
   readonly scheme: string;
   /** What the keys live in: a bucket, a folder. No secret. */
   readonly namespace: string;
-  /** Further facts worth showing to a person, such as endpoint and checksum in use. No secret. */
+  /** Further facts worth showing to a person, such as endpoint and checksum in use; some are known only once it is open. No secret. */
   readonly details: Readonly<Record<string, string>>;
 }
 

@@ -43,8 +43,6 @@ interface Opening {
 }
 
 class DefinedBackend implements RemoteBackend {
-  readonly info: BackendInfo;
-  readonly capabilities: Capabilities;
   readonly #driver: BackendDriver;
   readonly #name: string;
   readonly #running = new Set<RunningCall>();
@@ -54,9 +52,15 @@ class DefinedBackend implements RemoteBackend {
 
   constructor(driver: BackendDriver) {
     this.#driver = driver;
-    this.info = driver.info;
-    this.capabilities = driver.capabilities;
     this.#name = `${driver.info.scheme}://${driver.info.namespace}`;
+  }
+
+  get info(): BackendInfo {
+    return this.#driver.info;
+  }
+
+  get capabilities(): Capabilities {
+    return this.#driver.capabilities;
   }
 
   get state(): BackendState {

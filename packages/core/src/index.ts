@@ -18,16 +18,16 @@ export type {
   RemoteBackend,
   StatResult,
 } from './backend.ts';
-export { fileBackend, type FileBackendOptions } from './backends/file.ts';
-export { memoryBackend, type MemoryBackendOptions } from './backends/memory.ts';
-export { bufferPool, type BufferLease, type BufferPool, type BufferPoolOptions } from './buffer-pool.ts';
+export { type FileBackendOptions, fileBackend } from './backends/file.ts';
+export { type MemoryBackendOptions, memoryBackend } from './backends/memory.ts';
+export { type BufferLease, type BufferPool, type BufferPoolOptions, bufferPool } from './buffer-pool.ts';
 export {
   type Chunk,
   type Chunker,
   type ChunkLayout,
   type ChunkTensor,
-  type Dtype,
   DTYPE_BYTES,
+  type Dtype,
   type KeyFormat,
   type KeyScope,
   layoutBytes,
@@ -37,9 +37,10 @@ export { defineBackend } from './define-backend.ts';
 export type { BackendDriver, BackendPlugin, Batch, Layer } from './driver.ts';
 export { defaultRetry, type ErrorCode, type ErrorFacts, KvferryError, type Operation, type Retry } from './errors.ts';
 export { assertKey, type Key, keyProblem, MAX_KEY_BYTES, MAX_KEY_SEGMENT_BYTES } from './keys.ts';
-export { deadline, type DeadlineOptions } from './layers/deadline.ts';
-export { forwardTo } from './layers/forward.ts';
+export { type DeadlineOptions, deadline, type LimitedOperation } from './layers/deadline.ts';
+export { forwardTo, type LayerMethods } from './layers/forward.ts';
+export { type KeyPrefixOptions, keyPrefix } from './layers/key-prefix.ts';
 export { withLayers } from './layers/with-layers.ts';
-export { longestPrefix, type LongestPrefixOptions, type PrefixEnd, type StoredPrefix } from './longest-prefix.ts';
+export { type LongestPrefixOptions, longestPrefix, type PrefixEnd, type StoredPrefix } from './longest-prefix.ts';
 export { memoryLimitBytes } from './memory-limit.ts';
 export { naiveSerde, type Serde } from './serde.ts';

@@ -75,9 +75,15 @@ function openTarget(target: RemoteTarget, loaded: LoadedConfig, options: Backend
     case 's3-compatible':
       throw new KvferryError(
         'UNSUPPORTED',
-        `${loaded.file} names the ${target.kind} backend (${bucketAndStore(target)}), which this version of kvferry cannot open; it opens general purpose S3 buckets`,
+        `${loaded.file} names the ${target.kind} backend (${bucketAndStore(target)}), which this version of kvferry cannot open; it opens general purpose S3 buckets${hintFor(target)}`,
       );
   }
+}
+
+/** A store that nobody knows may well behave like Amazon S3: its owner can say so. */
+function hintFor(target: S3Target): string {
+  if (target.kind !== 's3-compatible' || target.provider === 'coreweave') return '';
+  return '. If this store behaves like Amazon S3, add: extra_config: kvferry: { provider: aws }';
 }
 
 /** The stores that core brings. */
@@ -96,6 +102,12 @@ function openS3(target: S3Target, loaded: LoadedConfig, options: BackendOptions)
   const { kvferry } = config;
   const endpoint = options.endpoint ?? namedEndpoint(target, loaded);
   const plain = endpoint === undefined ? config.s3.disableTls : endpoint.startsWith('http://');
+  if (kvferry.verify === 'full') {
+    throw new KvferryError(
+      'UNSUPPORTED',
+      'verify: full is not there yet; write verify: fast, which checks by CRC32C where the store has it',
+    );
+  }
   const trust = options.ca === undefined ? { caFile: kvferry.caFile } : { ca: options.ca };
   return s3({
     bucket: target.bucket,
@@ -105,7 +117,7 @@ function openS3(target: S3Target, loaded: LoadedConfig, options: BackendOptions)
     credentials: options.credentials ?? credentialSource(loaded),
     tls: plain ? false : trust,
     maxRequestsInFlight: config.s3.ioThreads,
-    verify: kvferry.verify === 'length' ? 'length' : 'fast',
+    verify: kvferry.verify,
   });
 }
 

@@ -1,8 +1,14 @@
-export { parseLmcacheConfig } from './config/parse.ts';
 export { formatFinding } from './config/findings.ts';
+export { parseLmcacheConfig } from './config/parse.ts';
 export { remoteTarget } from './config/remote-target.ts';
-export { lmcacheChunker } from './hash/chunker.ts';
+export { type LmcacheChunkerOptions, lmcacheChunker } from './hash/chunker.ts';
+export { type MultiProcessChunkerOptions, multiProcessChunker } from './hash/multi-process.ts';
+export { noneHash } from './hash/none-hash.ts';
+export { describeObjectKey, type ObjectKeyDescription } from './keys/describe.ts';
 export { lmcacheKeyFormat, lmcacheKeyString } from './keys/in-process.ts';
+export { type EngineRank, keyScope, type RankKeys } from './keys/key-scope.ts';
+export { type MultiProcessKeyOptions, multiProcessKeyFormat } from './keys/multi-process.ts';
+export { requestTags } from './keys/request-tags.ts';
 export { kvLayout } from './layout.ts';
 export type {
   ConfigEntry,
@@ -13,7 +19,7 @@ export type {
   KvShape,
   LmcacheConfig,
   LmcacheS3Config,
-  ParseInput,
   ParsedConfig,
+  ParseInput,
   RemoteTarget,
 } from './types.ts';

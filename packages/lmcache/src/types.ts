@@ -2,7 +2,7 @@ import type { Dtype } from '@kvferry/core';
 
 /** The contract of this package: LMCache's formats, pure. Nothing here reads a file, an environment or a network. */
 
-/** Where a value came from. */
+/** Where a value came from. A file's lines count from 1; line 0 is the file as a whole. */
 export type ConfigSource =
   | { readonly kind: 'default' }
   | { readonly kind: 'file'; readonly file: string; readonly line: number }
@@ -30,8 +30,8 @@ export interface ConfigEntry {
   /** For showing to a person: a credential is `(set)`. */
   readonly shown: string;
   readonly source: ConfigSource;
-  /** What it does here: `none` for keys whose feature kvferry does not have. */
-  readonly effect: 'yes' | 'none';
+  /** Whether it does anything here: `planned` for keys that are read and checked and wait for their feature, `none` for a feature of LMCache's alone. */
+  readonly effect: 'yes' | 'planned' | 'none';
 }
 
 /** What kvferry takes from an LMCache configuration. Names and meanings are LMCache's; units stand in the names where LMCache's do not have them. */

@@ -1,0 +1,118 @@
+import type { KeySpec } from './table.ts';
+
+const IGNORED = 'Ignored.';
+
+/** The keys of `extra_config.kvferry`. Values are taken strictly: another type or an unknown name is an error. */
+export const KVFERRY_KEYS: readonly KeySpec[] = [
+  {
+    key: 'provider',
+    type: 'text',
+    default: null,
+    choices: ['aws', 'coreweave', 'minio', 'r2', 'gcs', 'ceph', 'generic'],
+    here: 'Whose store it is. Without it the host decides.',
+    lmcache: IGNORED,
+  },
+  {
+    key: 'endpoint',
+    type: 'text',
+    default: null,
+    here: 'URL or host of the store, in place of what `remote_url` implies. Its scheme, where it has one, decides about TLS.',
+    lmcache: IGNORED,
+  },
+  {
+    key: 'bucket',
+    type: 'text',
+    default: null,
+    here: 'The bucket, in place of what `remote_url` implies; needed where the host is an IP address.',
+    lmcache: IGNORED,
+  },
+  {
+    key: 'addressing',
+    type: 'text',
+    default: 'auto',
+    choices: ['auto', 'virtual', 'path'],
+    here: 'Where the bucket stands: in the host or in the path. `auto`: path for IP addresses, single labels, and dotted buckets over TLS.',
+    lmcache: IGNORED,
+  },
+  {
+    key: 'ca_file',
+    type: 'text',
+    default: null,
+    here: "File of PEM certificates to trust in place of the system's.",
+    lmcache: IGNORED,
+  },
+  {
+    key: 'profile',
+    type: 'text',
+    default: null,
+    here: 'Profile of the shared AWS configuration files.',
+    lmcache: IGNORED,
+  },
+  {
+    key: 'session_token',
+    type: 'text',
+    default: null,
+    secret: true,
+    here: 'Session token that belongs to the two `aws_*` keys.',
+    lmcache: IGNORED,
+  },
+  {
+    key: 'key_prefix',
+    type: 'text',
+    default: null,
+    here: 'Put in front of every object key. LMCache knows no prefix and does not find such objects.',
+    lmcache: IGNORED,
+  },
+  {
+    key: 'python_hash_seed',
+    type: 'text',
+    default: null,
+    here: "`PYTHONHASHSEED` of the engine: 0 to 4294967295, or `random` where it is not set there. Default: this process's variable.",
+    lmcache: IGNORED,
+  },
+  {
+    key: 'python_version',
+    type: 'text',
+    default: null,
+    here: 'Python of the engine, such as `3.12`: strings hash otherwise from 3.11 on.',
+    lmcache: IGNORED,
+  },
+  {
+    key: 'vllm',
+    type: 'bool',
+    default: null,
+    here: "Whether the engine has vLLM; without it every hash name is Python's hash.",
+    lmcache: IGNORED,
+  },
+  {
+    key: 'none_hash',
+    type: 'text',
+    default: null,
+    here: 'Start of the hash chain as a decimal number, in place of what the rules give.',
+    lmcache: IGNORED,
+  },
+  {
+    key: 'era',
+    type: 'text',
+    default: 'current',
+    choices: ['current', '0.4.1', 'mp'],
+    here: 'Whose object keys and hashes: LMCache 0.4.6 and later, 0.4.1 to 0.4.5, or its multi-process server (not yet).',
+    lmcache: IGNORED,
+  },
+  {
+    key: 'backends',
+    planned: true,
+    type: 'text-list',
+    default: null,
+    here: 'Packages of further backends to load, for other schemes in `remote_url`.',
+    lmcache: IGNORED,
+  },
+  {
+    key: 'verify',
+    type: 'text',
+    default: 'fast',
+    choices: ['fast', 'full', 'length'],
+    here: 'How reads are checked: by CRC32C where the store has it, by CRC64NVME too (not yet), or by length alone.',
+    lmcache: IGNORED,
+  },
+];

@@ -5,6 +5,8 @@ export interface SimulatorCredentials {
   readonly secretAccessKey: string;
   /** When set, requests must carry it as `x-amz-security-token`. */
   readonly sessionToken?: string | undefined;
+  /** When `sessionToken` stops being valid, in milliseconds since 1970: ExpiredToken from then on. Default: never. */
+  readonly expiresAtMs?: number | undefined;
 }
 
 export interface SimulatorOptions {
@@ -27,6 +29,11 @@ export interface SimulatorOptions {
   readonly memoryBytes?: number | undefined;
   /** The clock by which signatures are checked, in milliseconds since 1970. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
+  /**
+   * How entity tags are made. `crc`: 32 hex digits of length and CRC32C (CRC32 where the client sends that one), so the same content put in
+   * the same way has the same tag. `md5`: MD5, as S3 makes them, for 1.5 CPU seconds per GiB. Default `crc`.
+   */
+  readonly etag?: 'crc' | 'md5' | undefined;
 }
 
 /** One thing that goes wrong, for the requests it names. */
@@ -80,7 +87,7 @@ export interface SimulatorRequest {
   /** Body bytes taken and sent. */
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** How it ended: `open` still runs, `aborted` the client went away. */
+  /** How it ended: `open` still runs; `aborted`: the connection went before the answer was out, by the client's doing or a fault's. */
   readonly state: 'open' | 'done' | 'aborted';
   /** `ip:port` of the client, which tells connections apart. */
   readonly connection: string;
@@ -118,6 +125,7 @@ export interface PutObjectOptions {
 
 export interface StoredObject {
   readonly body: Uint8Array;
+  /** As the header has it, quotes included. */
   readonly etag: string;
   readonly contentType: string;
   /** Checksum headers by name, such as `x-amz-checksum-crc32c`. */

@@ -1,0 +1,160 @@
+/** The main job, `npm start`: real text, stored and loaded again by a second process. */
+import { fileURLToPath } from 'node:url';
+import { KvferryError } from '@kvferry/core';
+import { formatFinding } from '@kvferry/lmcache';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { describeRemote, type LoadedConfig, loadConfig } from 'kvferry';
+import pc from 'picocolors';
+import { formatBytes, formatCount, parseBytes } from '../shared/format.ts';
+import { DEFAULT_MODEL, modelByName, modelNames } from '../shared/models.ts';
+import { Progress } from './progress.ts';
+import { configurationText, planText, resultJson, resultText } from './report.ts';
+import { defaultMaxBytes, type MainJobListener, type Plan, runMainJob, type Store } from './run.ts';
+
+interface Flags {
+  readonly config: string | undefined;
+  readonly endpoint: string | undefined;
+  readonly live: true | undefined;
+  readonly model: string;
+  readonly set: Readonly<Record<string, string>>;
+  readonly text: string | undefined;
+  readonly maxBytes: number | undefined;
+  readonly json: true | undefined;
+}
+
+const exampleConfig = fileURLToPath(new URL('../../../../examples/configs/s3-basic.yaml', import.meta.url));
+
+const command = new Command('npm start --')
+  .description(
+    'Stores the KV cache of a real text, then looks it up and loads it from a second process and compares every byte.',
+  )
+  .option('--config <file>', 'LMCache YAML file (default: LMCACHE_CONFIG_FILE, else examples/configs/s3-basic.yaml)')
+  .addOption(new Option('--endpoint <url>', 'S3 store to use in place of the embedded simulator').conflicts('live'))
+  .option('--live', 'use the store that the configuration names')
+  .option('--model <name>', `whose KV layout to use: ${modelNames.join(', ')}`, DEFAULT_MODEL)
+  .addOption(
+    new Option('--set <NAME=value>', 'fill the placeholder {NAME} of a copied example; repeatable')
+      .argParser(collectSet)
+      .default({}, 'none'),
+  )
+  .option('--text <file>', "text to tokenise (default: this repository's documentation and source)")
+  .option(
+    '--max-bytes <size>',
+    'most KV to make, such as 512MiB (default: 2 GiB, or a quarter of free memory)',
+    readBytes,
+  )
+  .option('--json', 'print the result as one JSON document')
+  .addHelpText(
+    'after',
+    '\nExample:\n  npm start -- --config lmcache.yaml --model deepseek-v3\n  npm --silent start -- --json',
+  )
+  .exitOverride();
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  let flags: Flags;
+  try {
+    flags = command.parse().opts<Flags>();
+  } catch (thrown) {
+    // commander has printed help, or what is wrong.
+    return (thrown as { exitCode?: number }).exitCode === 0 ? 0 : 2;
+  }
+  const interrupt = new AbortController();
+  process.once('SIGINT', () => {
+    console.error('\nInterrupted: stopping, and removing what was stored. Press Ctrl-C again to leave it.');
+    interrupt.abort();
+    process.once('SIGINT', () => process.exit(130));
+  });
+  process.once('SIGTERM', () => interrupt.abort());
+  try {
+    return await run(flags, interrupt.signal);
+  } catch (thrown) {
+    if (interrupt.signal.aborted) return 130;
+    return fail(thrown, flags);
+  }
+}
+
+async function run(flags: Flags, signal: AbortSignal): Promise<number> {
+  const store: Store =
+    flags.live === true
+      ? { kind: 'live' }
+      : flags.endpoint === undefined
+        ? { kind: 'embedded' }
+        : { kind: 'endpoint', url: flags.endpoint };
+  const file = flags.config ?? process.env.LMCACHE_CONFIG_FILE ?? exampleConfig;
+  const model = modelByName(flags.model);
+  const loaded = await loadConfig({ file, placeholders: flags.set });
+  const say = flags.json === true ? () => {} : (text: string) => console.log(text);
+  say(storeLine(store, loaded));
+  for (const finding of loaded.findings) {
+    // Opening the live store makes errors of these.
+    if (store.kind !== 'live' || finding.scope === 'always') console.error(pc.yellow(formatFinding(finding)));
+  }
+  say(`\n${configurationText(loaded)}`);
+
+  const progress = new Progress();
+  const listener: MainJobListener = {
+    onPlan(plan) {
+      say(`\n${planText(plan, model.name)}`);
+      if (store.kind !== 'embedded') console.error(announcement(plan));
+    },
+    onProgress: (phase, chunks, total) => progress.update(phase, chunks, total),
+    onRemoved: (objects) => console.error(`Removed the ${formatCount(objects)} objects of this run.`),
+    onNotRemoved: (prefix, error) =>
+      console.error(
+        pc.red(`What this run stored may still be there, under keys that start with ${prefix}: ${error.message}`),
+      ),
+  };
+  const maxBytes = flags.maxBytes ?? defaultMaxBytes();
+  try {
+    const result = await runMainJob(
+      { loaded, placeholders: flags.set, model, store, textFile: flags.text, maxBytes, signal },
+      listener,
+    );
+    progress.stop();
+    if (flags.json === true) console.log(JSON.stringify(resultJson(result, loaded, model.name), null, 2));
+    else console.log(`\n${resultText(result)}`);
+    return result.reader.mismatches === 0 && result.reader.verifiedBytes === result.plan.bytes ? 0 : 1;
+  } finally {
+    progress.stop();
+  }
+}
+
+function storeLine(store: Store, loaded: LoadedConfig): string {
+  const named = describeRemote(loaded);
+  switch (store.kind) {
+    case 'embedded':
+      return `${pc.bold('Store')}: the embedded simulator, nothing leaves this machine. The configuration names: ${named}`;
+    case 'endpoint':
+      return `${pc.bold('Store')}: ${store.url}. The configuration names: ${named}`;
+    case 'live':
+      return `${pc.bold('Store')}: live, ${named}`;
+  }
+}
+
+function announcement(plan: Plan): string {
+  const what = `${formatBytes(plan.bytes)} in ${formatCount(plan.chunks)} objects`;
+  return `About to store ${what} in ${plan.namespace} at ${plan.endpoint}, as: ${plan.identity}. They are removed at the end.`;
+}
+
+function fail(thrown: unknown, flags: Flags): number {
+  const error = KvferryError.from(thrown);
+  if (flags.json === true)
+    console.log(JSON.stringify({ error: { code: error.code, message: error.message } }, null, 2));
+  else console.error(pc.red(error.message));
+  const couldNotRun = ['CONFIG_INVALID', 'INVALID_ARGUMENT', 'UNSUPPORTED'].includes(error.code);
+  return couldNotRun ? 2 : 1;
+}
+
+function collectSet(pair: string, previous: Record<string, string>): Record<string, string> {
+  const split = pair.indexOf('=');
+  if (split < 1) throw new InvalidArgumentError('write it as NAME=value.');
+  return { ...previous, [pair.slice(0, split)]: pair.slice(split + 1) };
+}
+
+function readBytes(text: string): number {
+  const bytes = parseBytes(text);
+  if (bytes === undefined) throw new InvalidArgumentError('write a size such as 512MiB or 2GiB.');
+  return bytes;
+}

@@ -1,0 +1,185 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Simulator, startSimulator } from '@kvferry/s3-simulator';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
+const bucket = 'your-bucket-name';
+const realKey = 'meta-llama_Llama-3.1-8B@1@0@49bc192c478bfc2e@bfloat16';
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+let simulator: Simulator;
+beforeAll(async () => {
+  simulator = await startSimulator({ buckets: [bucket] });
+  await simulator.putObject(bucket, realKey, Buffer.from('not ours'));
+});
+afterAll(() => simulator.close());
+
+function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const { accessKeyId, secretAccessKey } = simulator.credentials;
+  const child = spawn(process.execPath, [cli, '--model', 'qwen2.5-0.5b', '--max-bytes', '13MiB', ...args], {
+    env: {
+      ...process.env,
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      AWS_EC2_METADATA_DISABLED: 'true',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let err = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  const ended = once(child, 'close').then(([code]): Ended => ({ code: code as number | null, out, err }));
+  return { child, ended };
+}
+
+const run = (args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> => start(args, env).ended;
+
+describe('on the embedded simulator', () => {
+  test('with --json, standard output is one document with the whole result', async () => {
+    const { code, out } = await run(['--json']);
+    const result = JSON.parse(out) as Record<string, unknown>;
+    const chunkBytes = 2 * 24 * 256 * 2 * 64 * 2;
+    const cost = {
+      seconds: expect.any(Number),
+      bytesPerSecond: expect.any(Number),
+      cpuSecondsPerGiB: expect.any(Number),
+    };
+    expect(result).toMatchObject({
+      backend: 's3',
+      endpoint: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      model: 'qwen2.5-0.5b',
+      chunkTokens: 256,
+      chunks: 4,
+      bytes: 4 * chunkBytes,
+      store: cost,
+      lookup: { hitTokens: 1024, seconds: expect.any(Number) },
+      retrieve: cost,
+      verifiedBytes: 4 * chunkBytes,
+      mismatches: 0,
+    });
+    expect(code).toBe(0);
+  });
+
+  test('the first line says where the chunks go, whatever the configuration names', async () => {
+    const { code, out } = await run(['--set', 'NOWHERE=1']);
+    expect(out).toMatch(
+      /^Store: the embedded simulator, nothing leaves this machine\. The configuration names: s3 backend/,
+    );
+    expect(out).toMatch(/chunk_size +256 +.*s3-basic\.yaml:1/);
+    expect(out).toMatch(/blocking_timeout_secs +10 +/);
+    expect(out).toContain('all 12 MiB loaded by the second process equal what was stored');
+    expect(code).toBe(0);
+  });
+
+  test('the text is what is asked for', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'kvferry-text-')), 'text.txt');
+    await writeFile(file, 'The cat sat on the mat. '.repeat(60));
+    const { out } = await run(['--text', file, '--json']);
+    expect(JSON.parse(out)).toMatchObject({ text: file, tokens: 422, chunks: 1 });
+  });
+});
+
+describe('what cannot run says why, with exit code 2', () => {
+  test.each([
+    [['--config', 'nowhere.yaml'], /there is no file nowhere\.yaml/],
+    [['--model', 'gpt-9'], /no model is called gpt-9; there are: llama-3\.1-8b/],
+    [['--max-bytes', '1MiB'], /raise --max-bytes/],
+    [['--max-bytes', 'lots'], /write a size such as 512MiB/],
+    [['--live'], /your-bucket-name is the placeholder of an example/],
+    [['--live', '--endpoint', 'http://127.0.0.1:9'], /cannot be used with/],
+    [['--frobnicate'], /unknown option/],
+    [
+      ['--config', fileURLToPath(new URL('../../../../examples/configs/coreweave.yaml', import.meta.url))],
+      /UNSUPPORTED: .*s3-compatible/,
+    ],
+  ])('%j', async (args, message) => {
+    const { code, err } = await run(args);
+    expect(err).toMatch(message);
+    expect(err).not.toMatch(/\n {4}at /);
+    expect(code).toBe(2);
+  });
+
+  test('with --json the error is the document', async () => {
+    const { code, out } = await run(['--config', 'nowhere.yaml', '--json']);
+    expect(JSON.parse(out)).toMatchObject({ error: { code: 'CONFIG_INVALID' } });
+    expect(code).toBe(2);
+  });
+});
+
+describe('on a store that is not its own', () => {
+  test('it says what it will do, and removes its own objects only', async () => {
+    simulator.clearRequests();
+    const { code, out, err } = await run(['--endpoint', simulator.url, '--json']);
+    expect(JSON.parse(out)).toMatchObject({ chunks: 4, mismatches: 0, lookup: { hitTokens: 1024 } });
+    expect(err).toContain(`About to store 12 MiB in 4 objects in ${bucket} at ${simulator.url}, as: environment kvfe`);
+    expect(err).toContain('Removed the 4 objects of this run.');
+    expect(simulator.requests.filter((request) => request.method === 'PUT')).toHaveLength(4);
+    expect(simulator.listKeys(bucket)).toEqual([realKey]);
+    expect(code).toBe(0);
+  });
+
+  test('its keys are of a model that no engine has', async () => {
+    simulator.clearRequests();
+    await run(['--endpoint', simulator.url, '--json']);
+    const puts = simulator.requests.filter((request) => request.method === 'PUT');
+    for (const { url } of puts) expect(decodeURIComponent(url)).toContain('/kvferry-demo_qwen2.5-0.5b-');
+  });
+
+  test('Ctrl-C ends it and removes what was stored', async () => {
+    const held = simulator.addFault({
+      match: { method: 'GET' },
+      times: Number.POSITIVE_INFINITY,
+      effect: { kind: 'stall', afterBytes: 'head' },
+    });
+    simulator.clearRequests();
+    const { child, ended } = start(['--endpoint', simulator.url]);
+    const seen = (): boolean => simulator.requests.some((request) => request.method === 'GET');
+    while (!seen()) await new Promise((resolve) => setImmediate(resolve));
+    child.kill('SIGINT');
+    const { code, err } = await ended;
+    held();
+    expect(err).toContain('Removed the 4 objects of this run.');
+    expect(simulator.listKeys(bucket)).toEqual([realKey]);
+    expect(code).toBe(130);
+  });
+
+  test('a store that fails is a sentence, not a stack trace', async () => {
+    const wrong = { AWS_SECRET_ACCESS_KEY: 'wrong-secret' };
+    const { code, err } = await run(['--endpoint', simulator.url], wrong);
+    expect(err).toMatch(/UNAUTHENTICATED in put/);
+    expect(err).not.toMatch(/\n {4}at |wrong-secret/);
+    expect(code).toBe(1);
+  });
+
+  test.each([
+    ['a checksum that does not match is CORRUPT', 'fast', { error: { code: 'CORRUPT' } }],
+    ['without checksums, bytes that are not those stored are counted', 'length', { mismatches: 4, verifiedBytes: 0 }],
+  ])('%s', async (_, verify, document) => {
+    const heal = simulator.addFault({
+      match: { method: 'GET' },
+      times: Number.POSITIVE_INFINITY,
+      effect: { kind: 'flip', atByte: 100 },
+    });
+    const extra = JSON.stringify({ s3_region: 'us-east-1', kvferry: { verify } });
+    const { out, code } = await run(['--endpoint', simulator.url, '--json'], { LMCACHE_EXTRA_CONFIG: extra });
+    heal();
+    expect(JSON.parse(out)).toMatchObject(document);
+    expect(code).toBe(1);
+  });
+});

@@ -1,0 +1,28 @@
+import { Presets, SingleBar } from 'cli-progress';
+
+/** A bar on standard error, for a terminal only, and only for what takes longer than a second. */
+export class Progress {
+  #phase = '';
+  #startedMs = 0;
+  #bar: SingleBar | undefined;
+
+  update(phase: string, done: number, total: number): void {
+    if (!process.stderr.isTTY) return;
+    if (phase !== this.#phase) {
+      this.stop();
+      this.#phase = phase;
+      this.#startedMs = performance.now();
+    }
+    if (this.#bar === undefined && done < total && performance.now() - this.#startedMs > 1000) {
+      const format = '  {phase} {bar} {value}/{total} chunks, {eta_formatted} left';
+      this.#bar = new SingleBar({ format, clearOnComplete: true, hideCursor: true }, Presets.shades_classic);
+      this.#bar.start(total, done, { phase });
+    }
+    this.#bar?.update(done);
+  }
+
+  stop(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+}

@@ -1,0 +1,142 @@
+import { relative } from 'node:path';
+import type { ConfigEntry, ConfigSource } from '@kvferry/lmcache';
+import Table from 'cli-table3';
+import type { LoadedConfig } from 'kvferry';
+import pc from 'picocolors';
+import type { TransferCost } from '../shared/cpu-clock.ts';
+import { formatBytes, formatCount, formatMilliseconds, formatRate, formatSeconds } from '../shared/format.ts';
+import type { LatencySummary } from '../shared/latencies.ts';
+import type { MainJobResult, Plan } from './run.ts';
+
+/** The configuration in force: every key that has an effect here, its value, and where that came from. */
+export function configurationText(loaded: LoadedConfig): string {
+  const rows = entriesInForce(loaded).map((entry) => [entry.key, entry.shown, sourceText(entry)]);
+  return `${pc.bold('Configuration in force')}\n${plainTable(rows)}`;
+}
+
+/** What has an effect here and a value; a map is shown by its entries. */
+function entriesInForce(loaded: LoadedConfig): readonly ConfigEntry[] {
+  const { entries } = loaded;
+  const maps = new Set(entries.map((entry) => entry.key.slice(0, Math.max(0, entry.key.lastIndexOf('.')))));
+  return entries.filter((entry) => {
+    if (entry.effect !== 'yes' || maps.has(entry.key)) return false;
+    return entry.source.kind !== 'default' || entry.shown !== 'not set';
+  });
+}
+
+function sourceText(entry: ConfigEntry): string {
+  const text = sourceName(entry.source);
+  return entry.source.kind === 'default' ? pc.dim(text) : text;
+}
+
+/** `file.yaml:3`, the name of a variable, or `default`. */
+export function sourceName(source: ConfigSource): string {
+  switch (source.kind) {
+    case 'default':
+      return 'default';
+    case 'file':
+      return `${relative(process.cwd(), source.file)}:${source.line}`;
+    case 'environment':
+      return source.variable;
+  }
+}
+
+/** What is going to be moved. */
+export function planText(plan: Plan, model: string): string {
+  const { corpus } = plan;
+  return [
+    pc.bold('What is moved'),
+    plainTable([
+      ['text', `${corpus.description}: ${formatCount(corpus.tokens.length)} tokens (${corpus.tokenizer} tokenizer)`],
+      ['model', `${model}, made-up KV in its layout`],
+      ['chunks', `${formatCount(plan.chunks)} of ${plan.chunkTokens} tokens, ${formatBytes(plan.chunkBytes)} each`],
+      ['bytes', formatBytes(plan.bytes)],
+    ]),
+  ].join('\n');
+}
+
+/** What came out. */
+export function resultText(result: MainJobResult): string {
+  const { plan, reader } = result;
+  const { lookup } = reader;
+  const verdict =
+    reader.mismatches === 0 && reader.verifiedBytes === plan.bytes
+      ? pc.green(`all ${formatBytes(reader.verifiedBytes)} loaded by the second process equal what was stored`)
+      : pc.red(
+          `${formatBytes(reader.verifiedBytes)} of ${formatBytes(plan.bytes)} equal; ${reader.mismatches} chunks do not`,
+        );
+  const hit = `${formatCount(lookup.hitTokens)} of ${formatCount(plan.usedTokens)} tokens`;
+  return [
+    pc.bold('Result'),
+    plainTable([
+      ['', 'throughput', 'time', 'client CPU', 'request p50 / p99', 'first byte p50 / p99'].map((head) => pc.dim(head)),
+      transferRow('store', result.store, result.storeLatencies),
+      transferRow('retrieve', reader.retrieve, reader.latencies),
+    ]),
+    `  lookup    ${hit} found in ${formatSeconds(lookup.seconds)}`,
+    `  ${verdict}`,
+  ].join('\n');
+}
+
+function transferRow(name: string, cost: TransferCost, latencies: LatencySummary): string[] {
+  const pair = ({ p50, p99 }: { p50: number; p99: number }): string =>
+    latencies.requests === 0 ? '–' : `${formatMilliseconds(p50)} / ${formatMilliseconds(p99)}`;
+  return [
+    name,
+    formatRate(cost.bytesPerSecond),
+    formatSeconds(cost.seconds),
+    `${cost.cpuSecondsPerGiB.toFixed(2)} s/GiB`,
+    pair(latencies.totalMs),
+    pair(latencies.firstByteMs),
+  ];
+}
+
+/** The result as one JSON document. */
+export function resultJson(result: MainJobResult, loaded: LoadedConfig, model: string): object {
+  const { plan, reader } = result;
+  return {
+    backend: plan.backend,
+    endpoint: plan.endpoint,
+    model,
+    text: plan.corpus.description,
+    tokens: plan.corpus.tokens.length,
+    chunkTokens: plan.chunkTokens,
+    chunkBytes: plan.chunkBytes,
+    chunks: plan.chunks,
+    bytes: plan.bytes,
+    store: { ...result.store, latencies: result.storeLatencies },
+    lookup: reader.lookup,
+    retrieve: { ...reader.retrieve, latencies: reader.latencies },
+    verifiedBytes: reader.verifiedBytes,
+    mismatches: reader.mismatches,
+    configuration: entriesInForce(loaded).map((entry) => ({
+      key: entry.key,
+      value: entry.shown,
+      source: sourceName(entry.source),
+    })),
+  };
+}
+
+const noBorders = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: ' ',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: ' ',
+};
+
+function plainTable(rows: readonly string[][]): string {
+  const table = new Table({ chars: noBorders, style: { border: [], head: [], 'padding-left': 1, 'padding-right': 1 } });
+  table.push(...rows.map((row) => [...row]));
+  return table.toString();
+}

@@ -1,6 +1,7 @@
 export { createS3Backend } from './backend.ts';
 export { credentialProvider } from './credentials.ts';
-export { resolveAddressing } from './endpoint.ts';
+export { type Addressing, parseEndpoint, resolveAddressing, type StoreAddress } from './endpoint.ts';
+export { checkChoice, checkConnectionOptions } from './options.ts';
 export { REQUEST_CHANNEL } from './telemetry.ts';
 export type {
   CredentialProvider,
@@ -11,4 +12,5 @@ export type {
   S3Dialect,
   S3Endpoint,
   S3Profile,
+  SigningCredentials,
 } from './types.ts';

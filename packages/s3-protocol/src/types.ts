@@ -1,8 +1,8 @@
 import type { WireClient, WireTimeouts } from '@kvferry/wire';
 
 /**
- * The contract of this package: S3 on the wire, for every backend that speaks it. A backend package gives its dialect (endpoint, signing,
- * profile) and gets a `RemoteBackend`; nothing here knows one provider.
+ * The contract of this package: S3 on the wire, for every backend that speaks it. A backend package gives its dialect
+ * (endpoint, signing, profile) and gets a `RemoteBackend`; nothing here knows one provider.
  */
 
 export interface S3Credentials {
@@ -27,10 +27,21 @@ export type CredentialSource =
   /** Sends requests unsigned, for public buckets. */
   | 'anonymous';
 
+/** What requests are signed with: a pair, or nothing. */
+export type SigningCredentials = S3Credentials | 'anonymous';
+
 /** Gives credentials that are valid now. Single flight, refreshed ahead of their expiry. */
 export interface CredentialProvider {
-  /** Throws UNAUTHENTICATED, naming the sources tried. */
-  get(): Promise<S3Credentials>;
+  /**
+   * At once where they are at hand, which is nearly always, so that a request costs no turn of the event loop. The same
+   * object until they are refreshed. Fails with UNAUTHENTICATED, naming the sources tried.
+   */
+  get(): SigningCredentials | Promise<SigningCredentials>;
+  /**
+   * Says that the store refused these as expired: the next `get` asks the source again. No effect on any but the
+   * current ones.
+   */
+  invalidate(refused: S3Credentials): void;
   /** What was used, without revealing it: `static AKIA…7Q`, `profile dev`, `environment`. */
   describe(): string;
 }
@@ -67,23 +78,30 @@ export interface S3ConnectionOptions {
   readonly bucket: string;
   /** Default `'default'`: the chain of AWS. */
   readonly credentials?: CredentialSource | undefined;
-  /** `false` speaks plain http, to a store inside one's own network. `ca` (PEM) or `caFile` trusts that authority in place of the system's; default: `AWS_CA_BUNDLE`, else the system's. */
+  /**
+   * `false` speaks plain http, to a store inside one's own network. `ca` (PEM) or `caFile` trusts that authority in
+   * place of the system's; default: `AWS_CA_BUNDLE`, else the system's.
+   */
   readonly tls?: false | { readonly ca?: string | undefined; readonly caFile?: string | undefined } | undefined;
   /** Connects here instead of to the endpoint's host; `Host`, SNI and the certificate's name stay the endpoint's. */
   readonly connectTo?: { readonly host: string; readonly port: number } | undefined;
   /** Requests on the wire at once, over all calls. Default 64. */
   readonly maxRequestsInFlight?: number | undefined;
-  /** Limits of one attempt, in milliseconds. Default: connect 3,000, first byte 5,000, stall 5,000. A total is the deadline layer's. */
+  /**
+   * Limits of one attempt, in milliseconds. Default: connect 3,000, first byte 5,000, stall 5,000. A total is the
+   * deadline layer's.
+   */
   readonly timeouts?: Partial<WireTimeouts> | undefined;
   /** Attempts of one request, the first included. Default 3. */
   readonly maxAttempts?: number | undefined;
   /**
-   * How reads are checked. `fast`: by CRC32C where the store has one, else by exact length. `length`: by length alone. Default `fast`.
+   * How reads are checked. `fast`: by CRC32C where the store has one, else by exact length. `length`: by length alone.
+   * Default `fast`.
    */
   readonly verify?: 'fast' | 'length' | undefined;
   /**
-   * `unsigned`: the signature covers the checksum header instead of the payload (SHA-256 would cost four times the transfer). `sha256`: the
-   * signature covers the payload, for stores that insist. Default `unsigned`.
+   * `unsigned`: the signature covers the checksum header instead of the payload (SHA-256 would cost four times the
+   * transfer). `sha256`: the signature covers the payload, for stores that insist. Default `unsigned`.
    */
   readonly payloadSigning?: 'unsigned' | 'sha256' | undefined;
 }

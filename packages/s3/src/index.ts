@@ -1,1 +1,1 @@
-export { s3, type S3Options } from './s3.ts';
+export { type S3Options, s3 } from './s3.ts';

@@ -1,0 +1,215 @@
+import { type AgentOptions, Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { Operation } from '@kvferry/core';
+import type { WireTimeouts } from '@kvferry/wire';
+import { orAborted } from './abort.ts';
+import { type Attempts, Refusal } from './attempts.ts';
+import { endpointUrl } from './endpoint.ts';
+import { type ErrorContext, judgeAnswer } from './errors.ts';
+import type { Limiter } from './limiter.ts';
+import { answerOfSdk, connectionErrorOfSdk } from './sdk-errors.ts';
+import type { ServerClock } from './signing/clock.ts';
+import { publishRecord, recordsWanted } from './telemetry.ts';
+import type { CredentialProvider, S3Credentials, S3Endpoint } from './types.ts';
+
+type Sdk = typeof import('@aws-sdk/client-s3');
+
+/** What one request of the control plane works with. */
+export interface ControlRequest {
+  readonly sdk: Sdk;
+  readonly client: S3Client;
+  readonly bucket: string;
+  /** Passed to `client.send`. */
+  readonly options: { readonly abortSignal: AbortSignal };
+}
+
+export interface ControlPlaneParts {
+  readonly backend: string;
+  readonly endpoint: S3Endpoint;
+  /** PEM of the certificates to trust; `undefined`: the system's. */
+  readonly ca: string | undefined;
+  readonly timeouts: WireTimeouts;
+  readonly maxRequestsInFlight: number;
+  readonly clock: ServerClock;
+  readonly credentials: CredentialProvider;
+  readonly limiter: Limiter;
+  readonly attempts: Attempts;
+  readonly context: ErrorContext;
+}
+
+/**
+ * Listing and bulk deletes through `@aws-sdk/client-s3`, at the same endpoint, under the same certificates,
+ * credentials, limit and retries as the data plane.
+ *
+ * The SDK is loaded with the first request (170 ms), so that whoever only reads and writes does not pay for it.
+ */
+export class ControlPlane {
+  readonly #parts: ControlPlaneParts;
+  #loading: Promise<{ readonly sdk: Sdk; readonly client: S3Client }> | undefined;
+
+  constructor(parts: ControlPlaneParts) {
+    this.#parts = parts;
+  }
+
+  /** Sends what `request` sends, until it is answered or given up. */
+  async send<T>(
+    operation: Operation & ('list' | 'delete'),
+    signal: AbortSignal,
+    request: (parts: ControlRequest) => Promise<T>,
+  ): Promise<T> {
+    this.#loading ??= this.#load().catch((thrown: unknown) => {
+      this.#loading = undefined;
+      throw thrown;
+    });
+    const { sdk, client } = await orAborted(this.#loading, signal);
+    const parts: ControlRequest = {
+      sdk,
+      client,
+      bucket: this.#parts.endpoint.bucket,
+      options: { abortSignal: signal },
+    };
+    return this.#parts.attempts.run(signal, (attempt) =>
+      this.#attempt(operation, signal, attempt.number, parts, request),
+    );
+  }
+
+  /** Closes the client's connections. Nothing may be under way. */
+  async close(): Promise<void> {
+    const loaded = await this.#loading?.catch(() => undefined);
+    loaded?.client.destroy();
+  }
+
+  async #attempt<T>(
+    operation: 'list' | 'delete',
+    signal: AbortSignal,
+    number: number,
+    parts: ControlRequest,
+    request: (parts: ControlRequest) => Promise<T>,
+  ): Promise<T> {
+    const { clock, context, credentials, limiter } = this.#parts;
+    const used = await orAborted(Promise.resolve(credentials.get()), signal);
+    await limiter.acquire(signal);
+    const startMs = performance.now();
+    let httpStatus = 200;
+    let errorCode: string | undefined;
+    try {
+      parts.client.config.systemClockOffset = clock.offsetMs;
+      const signedAtMs = clock.now();
+      try {
+        return await request(parts);
+      } catch (thrown) {
+        const answer = answerOfSdk(thrown, operation);
+        httpStatus = answer?.status ?? 0;
+        const error = answer === undefined ? connectionErrorOfSdk(thrown, context) : judgeAnswer(answer, context);
+        errorCode = error === 'miss' ? undefined : error.code;
+        if (answer === undefined || error === 'miss') throw error === 'miss' ? thrown : error;
+        throw new Refusal(error, answer, signedAtMs, used);
+      }
+    } finally {
+      limiter.release();
+      if (recordsWanted()) {
+        publishRecord({
+          backend: this.#parts.backend,
+          method: operation === 'list' ? 'GET' : 'POST',
+          key: '',
+          attempt: number,
+          startMs,
+          firstByteMs: 0,
+          endMs: performance.now(),
+          bytes: 0,
+          httpStatus,
+          errorCode,
+          remoteAddress: undefined,
+        });
+      }
+    }
+  }
+
+  async #load(): Promise<{ readonly sdk: Sdk; readonly client: S3Client }> {
+    const { ca, endpoint, maxRequestsInFlight, timeouts } = this.#parts;
+    const sdk = await import('@aws-sdk/client-s3');
+    const agentOptions: AgentOptions = { keepAlive: true, maxSockets: maxRequestsInFlight };
+    const client = new sdk.S3Client({
+      // Given, whatever it is: left to itself the SDK follows AWS_ENDPOINT_URL_S3, and lists another store than the one
+      // that is read.
+      endpoint: endpointUrl(endpoint),
+      region: endpoint.region,
+      forcePathStyle: endpoint.addressing === 'path',
+      ...(await this.#identity()),
+      // The same attempts as on the data plane; two kinds of retries would multiply.
+      maxAttempts: 1,
+      // Its newer default breaks stores that do not know its checksums.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      // From the environment these would turn the endpoint into another one, or into an error.
+      useDualstackEndpoint: false,
+      useFipsEndpoint: false,
+      useArnRegion: false,
+      disableS3ExpressSessionAuth: true,
+      requestHandler: {
+        connectionTimeout: timeouts.connectMs,
+        socketTimeout: Math.max(timeouts.firstByteMs, timeouts.stallMs),
+        httpAgent: new ElsewhereHttpAgent(agentOptions, endpoint.connectTo),
+        httpsAgent: new ElsewhereHttpsAgent(
+          ca === undefined ? agentOptions : { ...agentOptions, ca },
+          endpoint.connectTo,
+        ),
+      },
+    });
+    return { sdk, client };
+  }
+
+  async #identity(): Promise<Partial<ConstructorParameters<Sdk['S3Client']>[0]>> {
+    const { credentials } = this.#parts;
+    if ((await credentials.get()) === 'anonymous') return { signer: { sign: async (request) => request } };
+    return {
+      credentials: async () => {
+        const { accessKeyId, secretAccessKey, sessionToken } = (await credentials.get()) as S3Credentials;
+        const pair =
+          sessionToken === undefined
+            ? { accessKeyId, secretAccessKey }
+            : { accessKeyId, secretAccessKey, sessionToken };
+        // The SDK keeps what does not expire, and asks again for what expires within five minutes. The provider keeps
+        // its own books; so it is always asked.
+        return { ...pair, expiration: new Date(Date.now() + 60_000) };
+      },
+    };
+  }
+}
+
+type Place = S3Endpoint['connectTo'];
+
+/** Node's agent, connecting elsewhere than the request says. */
+class ElsewhereHttpAgent extends HttpAgent {
+  readonly #place: Place;
+
+  constructor(options: AgentOptions, place: Place) {
+    super(options);
+    this.#place = place;
+  }
+
+  override createConnection(options: never, callback: never): Duplex {
+    return super.createConnection(elsewhere(options, this.#place), callback) as Duplex;
+  }
+}
+
+/** The same over TLS: SNI and the name in the certificate stay the request's. */
+class ElsewhereHttpsAgent extends HttpsAgent {
+  readonly #place: Place;
+
+  constructor(options: AgentOptions & { readonly ca?: string }, place: Place) {
+    super(options);
+    this.#place = place;
+  }
+
+  override createConnection(options: never, callback: never): Duplex {
+    return super.createConnection(elsewhere(options, this.#place), callback) as Duplex;
+  }
+}
+
+/** `servername` was set from the request's host before this. */
+function elsewhere(options: object, place: Place): never {
+  return (place === undefined ? options : { ...options, host: place.host, port: place.port }) as never;
+}

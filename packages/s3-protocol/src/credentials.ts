@@ -1,0 +1,171 @@
+import { KvferryError } from '@kvferry/core';
+import type { CredentialProvider, CredentialSource, S3Credentials, SigningCredentials } from './types.ts';
+
+/**
+ * Makes a provider of a source. Nothing is read before the first `get`.
+ *
+ * Profiles and the default chain go through `@aws-sdk/credential-providers`, loaded when they are first needed. What
+ * expires is refreshed in the background from 5 minutes before; a request waits only for credentials that have really
+ * expired.
+ */
+export function credentialProvider(source: CredentialSource): CredentialProvider {
+  if (source === 'anonymous') {
+    return { get: () => 'anonymous', invalidate: () => {}, describe: () => 'anonymous' };
+  }
+  if (source === 'default') return new RefreshingProvider(loadFromChain, 'default chain of AWS');
+  if ('awsProfile' in source) {
+    const profile = source.awsProfile;
+    return new RefreshingProvider(() => loadFromProfile(profile), `profile ${profile}`);
+  }
+  const fixed: S3Credentials = {
+    accessKeyId: source.accessKeyId,
+    secretAccessKey: source.secretAccessKey,
+    sessionToken: source.sessionToken,
+  };
+  return { get: () => fixed, invalidate: () => {}, describe: () => `static ${masked(fixed.accessKeyId)}` };
+}
+
+/** Credentials with the name of the source that had them, where the source says so. */
+export interface LoadedCredentials {
+  readonly credentials: S3Credentials;
+  readonly origin?: string | undefined;
+}
+
+/** How long before their expiry credentials are refreshed. AWS's own clients take the same. */
+const REFRESH_AHEAD_MS = 5 * 60_000;
+/**
+ * Between two refreshes ahead, so that a source which fails, or gives the same again, is not asked with every request.
+ */
+const REFRESH_PAUSE_MS = 60_000;
+
+/** Credentials from a source that is asked again. `now` is for tests. */
+export class RefreshingProvider implements CredentialProvider {
+  readonly #load: () => Promise<LoadedCredentials>;
+  readonly #label: string;
+  readonly #now: () => number;
+  #current: S3Credentials | undefined;
+  #origin: string | undefined;
+  #validUntilMs = 0;
+  #refreshAtMs = 0;
+  #loading: Promise<S3Credentials> | undefined;
+
+  constructor(load: () => Promise<LoadedCredentials>, label: string, now: () => number = Date.now) {
+    this.#load = load;
+    this.#label = label;
+    this.#now = now;
+  }
+
+  get(): SigningCredentials | Promise<SigningCredentials> {
+    if (this.#current === undefined) return this.#refresh();
+    const now = this.#now();
+    if (now < this.#refreshAtMs) return this.#current;
+    if (now >= this.#validUntilMs) return this.#refresh();
+    this.#refreshAtMs = now + REFRESH_PAUSE_MS;
+    // What fails ahead of time is no failure yet: it is tried again, and reported once they have really expired.
+    this.#refresh().catch(() => {});
+    return this.#current;
+  }
+
+  invalidate(refused: S3Credentials): void {
+    if (this.#current === refused) this.#current = undefined;
+  }
+
+  describe(): string {
+    const id = this.#current === undefined ? undefined : masked(this.#current.accessKeyId);
+    return [this.#origin ?? this.#label, id].filter((part) => part !== undefined).join(' ');
+  }
+
+  #refresh(): Promise<S3Credentials> {
+    this.#loading ??= this.#loadOnce().finally(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
+  }
+
+  async #loadOnce(): Promise<S3Credentials> {
+    const { credentials, origin } = await this.#load();
+    const now = this.#now();
+    const expiresAtMs = credentials.expiresAtMs ?? Number.POSITIVE_INFINITY;
+    // What is expired as it comes is taken for a while all the same: this machine's clock may be wrong, and the store
+    // is the judge.
+    this.#validUntilMs = Math.max(expiresAtMs, now + REFRESH_PAUSE_MS);
+    this.#refreshAtMs = Math.max(expiresAtMs - REFRESH_AHEAD_MS, now + REFRESH_PAUSE_MS);
+    this.#current = credentials;
+    this.#origin = origin;
+    return credentials;
+  }
+}
+
+async function loadFromChain(): Promise<LoadedCredentials> {
+  const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
+  try {
+    // A chain of its own for each load: the SDK's keeps what it once found.
+    return loaded(await fromNodeProviderChain()());
+  } catch (thrown) {
+    const metadata =
+      process.env.AWS_EC2_METADATA_DISABLED === 'true'
+        ? 'instance metadata (switched off by AWS_EC2_METADATA_DISABLED)'
+        : 'instance metadata';
+    throw new KvferryError(
+      'UNAUTHENTICATED',
+      `no credentials found (${messageOf(thrown)}). Tried: environment, profile ${process.env.AWS_PROFILE ?? 'default'} of the shared files, SSO, web identity, container, ${metadata}. ` +
+        'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the option `credentials`: { accessKeyId, secretAccessKey }, { awsProfile }, or "anonymous" for a public bucket',
+      { cause: thrown },
+    );
+  }
+}
+
+async function loadFromProfile(profile: string): Promise<LoadedCredentials> {
+  const { fromIni } = await import('@aws-sdk/credential-providers');
+  try {
+    return { ...loaded(await fromIni({ profile, ignoreCache: true })()), origin: `profile ${profile}` };
+  } catch (thrown) {
+    throw new KvferryError(
+      'UNAUTHENTICATED',
+      `profile ${JSON.stringify(profile)} gives no credentials (${messageOf(thrown)}). Tried: ~/.aws/credentials and ~/.aws/config, or what AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE name. ` +
+        'Add the profile there, sign in again where it is one of SSO (`aws sso login`), or name another by the option `credentials`: { awsProfile }',
+      { cause: thrown },
+    );
+  }
+}
+
+interface SdkCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+  readonly expiration?: Date | undefined;
+  /** Features that the SDK counts in its user agent; they tell which link of the chain answered. */
+  readonly $source?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Most specific first: a profile that assumes a role by a web identity has the features of all three. */
+const ORIGINS: readonly (readonly [feature: RegExp, origin: string])[] = [
+  [/SSO/, 'SSO'],
+  [/STS_ASSUME_ROLE_WEB_ID|STS_WEB_ID/, 'web identity'],
+  [/PROFILE/, 'profile'],
+  [/ENV_VARS/, 'environment'],
+  [/HTTP/, 'container'],
+  [/IMDS/, 'instance metadata'],
+  [/PROCESS/, 'process'],
+];
+
+function loaded(credentials: SdkCredentials): LoadedCredentials {
+  const features = Object.keys(credentials.$source ?? {}).join(' ');
+  return {
+    credentials: {
+      accessKeyId: credentials.accessKeyId,
+      secretAccessKey: credentials.secretAccessKey,
+      sessionToken: credentials.sessionToken,
+      expiresAtMs: credentials.expiration?.getTime(),
+    },
+    origin: ORIGINS.find(([feature]) => feature.test(features))?.[1],
+  };
+}
+
+function masked(accessKeyId: string): string {
+  return accessKeyId.length < 12 ? '…' : `${accessKeyId.slice(0, 4)}…${accessKeyId.slice(-2)}`;
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

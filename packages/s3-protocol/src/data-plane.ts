@@ -1,0 +1,273 @@
+import { type Key, KvferryError, type Operation } from '@kvferry/core';
+import { type WireClient, WireError, type WireRequest, type WireResponse } from '@kvferry/wire';
+import { orAborted } from './abort.ts';
+import { type Attempt, type Attempts, Refusal } from './attempts.ts';
+import type { Crc32c } from './checksum.ts';
+import { escapeKey, type RequestTarget } from './endpoint.ts';
+import { readErrorDocument } from './error-body.ts';
+import { type ErrorContext, errorOfWire, judgeAnswer, type StoreAnswer } from './errors.ts';
+import type { Limiter } from './limiter.ts';
+import type { ServerClock } from './signing/clock.ts';
+import type { Signer } from './signing/sigv4.ts';
+import { publishRecord, recordsWanted } from './telemetry.ts';
+import type { CredentialProvider, SigningCredentials } from './types.ts';
+
+/** One object request, as an operation describes it. */
+export interface ObjectRequest<Result> {
+  readonly operation: Operation;
+  readonly method: WireRequest['method'];
+  readonly key: Key;
+  /** `x-amz-*` headers, name and value in turn. They are signed. */
+  readonly signedHeaders: readonly string[];
+  /** Headers that are not signed. */
+  readonly plainHeaders: readonly string[];
+  /** As the signature covers it. Default: that of every request without a payload. */
+  readonly payloadHash?: string | undefined;
+  readonly body?: readonly Uint8Array[] | undefined;
+  readonly into?: Uint8Array | undefined;
+  /** Begins the checksum of one attempt's body. */
+  readonly startCrc?: (() => Crc32c) | undefined;
+  readonly signal: AbortSignal;
+  /**
+   * Result of an answer that this operation knows; `undefined` for one that is to be judged as an error. Throws for one
+   * that is a lie.
+   */
+  accept(response: WireResponse, crc: Crc32c | undefined): Result | undefined;
+  /** What an absent key means; `undefined` for a put, to which it is no answer. */
+  readonly onMiss: Result | undefined;
+}
+
+/** What the data plane works with; made by whoever opens a backend. */
+export interface DataPlaneParts {
+  /** The backend in telemetry, as `scheme://namespace`. */
+  readonly backend: string;
+  readonly target: RequestTarget;
+  readonly wire: WireClient;
+  /**
+   * Makes a client without connections, for an attempt that is to share nothing with the one before. Closed after it.
+   */
+  readonly makeFreshWire: (() => WireClient) | undefined;
+  readonly signer: Signer;
+  /** What signatures say of a request without a payload. */
+  readonly emptyPayloadHash: string;
+  readonly clock: ServerClock;
+  readonly credentials: CredentialProvider;
+  readonly limiter: Limiter;
+  readonly attempts: Attempts;
+  readonly context: ErrorContext;
+}
+
+/** Object requests over our own wire: GET, PUT, HEAD and single DELETE, signed, counted, repeated. */
+export class DataPlane {
+  readonly #parts: DataPlaneParts;
+  /** Whether the store has shown that it has the bucket. Before that, a HEAD's 404 may mean either. */
+  #bucketSeen = false;
+  #bucketCheck: Promise<StoreAnswer> | undefined;
+
+  constructor(parts: DataPlaneParts) {
+    this.#parts = parts;
+  }
+
+  /** Sends a request until it is answered or given up. */
+  request<Result>(request: ObjectRequest<Result>): Promise<Result> {
+    return this.#parts.attempts.run(request.signal, (attempt) => this.#attempt(request, attempt));
+  }
+
+  async #attempt<Result>(request: ObjectRequest<Result>, attempt: Attempt): Promise<Result> {
+    const crc = request.startCrc?.();
+    const sent = await this.#send(request, crc, attempt);
+    let error: KvferryError | undefined;
+    try {
+      const result = request.accept(sent.response, crc);
+      if (result !== undefined) {
+        this.#bucketSeen = true;
+        return result;
+      }
+      const isHead = request.method === 'HEAD';
+      if (isHead && sent.response.status === 404 && this.#bucketSeen) return missOf(request);
+      const answer = isHead ? await this.#explainHead(request, sent.response) : answerOf(request, sent.response);
+      if (answer.document.code === 'NoSuchKey') this.#bucketSeen = true;
+      const verdict = judgeAnswer(answer, this.#parts.context);
+      if (verdict === 'miss') return missOf(request);
+      error = verdict;
+      throw new Refusal(verdict, answer, sent.signedAtMs, sent.credentials);
+    } catch (thrown) {
+      error ??= KvferryError.from(thrown);
+      throw thrown;
+    } finally {
+      if (recordsWanted()) this.#record(request, attempt.number, sent, error);
+    }
+  }
+
+  /** Makes one request, from its slot to its answer, whatever that is. */
+  async #send<Result>(request: ObjectRequest<Result>, crc: Crc32c | undefined, attempt: Attempt): Promise<Sent> {
+    const { limiter, signer, clock, target, wire, makeFreshWire, emptyPayloadHash } = this.#parts;
+    const pending = this.#parts.credentials.get();
+    const credentials = pending instanceof Promise ? await orAborted(pending, request.signal) : pending;
+    if (!limiter.tryAcquire()) await limiter.acquire(request.signal);
+    const startMs = performance.now();
+    let fresh: WireClient | undefined;
+    try {
+      if (attempt.freshConnection) fresh = makeFreshWire?.();
+      const path = target.pathPrefix + escapeKey(request.key);
+      // After the slot: a request may have waited for it long enough for its date to grow stale.
+      const signedAtMs = clock.now();
+      const headers =
+        credentials === 'anonymous'
+          ? request.signedHeaders.slice()
+          : signer.sign(
+              {
+                method: request.method,
+                path,
+                query: '',
+                host: target.hostHeader,
+                headers: request.signedHeaders,
+                payloadHash: request.payloadHash ?? emptyPayloadHash,
+              },
+              credentials,
+              signedAtMs,
+            );
+      for (const part of request.plainHeaders) headers.push(part);
+      const response = await (fresh ?? wire).request({
+        origin: target.origin,
+        method: request.method,
+        path,
+        headers,
+        body: request.body,
+        into: request.into,
+        sink: crc,
+        signal: request.signal,
+      });
+      return { response, startMs, signedAtMs, credentials };
+    } catch (thrown) {
+      const error = errorOfWire(thrown, request.operation, this.#parts.context);
+      if (recordsWanted()) this.#recordLost(request, attempt.number, startMs, thrown, error.code);
+      throw error;
+    } finally {
+      limiter.release();
+      if (fresh !== undefined) await fresh.close();
+    }
+  }
+
+  /**
+   * Finds out what a HEAD's answer means, which has no body: by a GET of the first byte. A 5xx or 429 needs none, and a
+   * 404 none once the bucket was seen.
+   */
+  async #explainHead<Result>(request: ObjectRequest<Result>, head: WireResponse): Promise<StoreAnswer> {
+    if (head.status >= 500 || head.status === 429 || head.status === 408) return answerOf(request, head);
+    if (head.status !== 404) return this.#askFirstByte(request, head);
+    // Many HEADs may be waiting for the first answer of a store: one of them asks.
+    if (this.#bucketCheck === undefined) {
+      this.#bucketCheck = this.#askFirstByte(request, head).finally(() => {
+        this.#bucketCheck = undefined;
+      });
+      return this.#bucketCheck;
+    }
+    const shared = await orAborted(
+      this.#bucketCheck.catch(() => undefined),
+      request.signal,
+    );
+    const conclusive = shared?.document.code === 'NoSuchKey' || shared?.document.code === 'NoSuchBucket';
+    return shared !== undefined && conclusive ? shared : this.#askFirstByte(request, head);
+  }
+
+  async #askFirstByte<Result>(request: ObjectRequest<Result>, head: WireResponse): Promise<StoreAnswer> {
+    const question: ObjectRequest<never> = {
+      operation: request.operation,
+      method: 'GET',
+      key: request.key,
+      signedHeaders: [],
+      plainHeaders: ['range', 'bytes=0-0'],
+      signal: request.signal,
+      accept: () => undefined,
+      onMiss: undefined,
+    };
+    const sent = await this.#send(question, undefined, firstAttempt);
+    if (recordsWanted()) this.#record(question, firstAttempt.number, sent, undefined);
+    const { response } = sent;
+    // An object of no bytes has no first byte: 416, and it is there. Then the HEAD's own status is all there is to go
+    // by, except that an object which appeared between the two is worth another look.
+    const isThere = response.status === 200 || response.status === 206 || response.status === 416;
+    if (!isThere) return answerOf(request, response);
+    return head.status === 404
+      ? {
+          ...answerOf(request, head),
+          status: 503,
+          document: { message: 'the object appeared while it was looked for' },
+        }
+      : answerOf(request, head);
+  }
+
+  #record<Result>(
+    request: ObjectRequest<Result>,
+    attempt: number,
+    { response, startMs }: Sent,
+    error: KvferryError | undefined,
+  ): void {
+    publishRecord({
+      backend: this.#parts.backend,
+      method: request.method,
+      key: request.key,
+      attempt,
+      startMs,
+      firstByteMs: response.timing.firstByteMs,
+      endMs: response.timing.endMs,
+      bytes: request.body === undefined ? response.bodyBytes : byteLengthOf(request.body),
+      httpStatus: response.status,
+      errorCode: error?.code,
+      remoteAddress: response.remoteAddress,
+    });
+  }
+
+  #recordLost<Result>(
+    request: ObjectRequest<Result>,
+    attempt: number,
+    startMs: number,
+    thrown: unknown,
+    errorCode: string,
+  ): void {
+    publishRecord({
+      backend: this.#parts.backend,
+      method: request.method,
+      key: request.key,
+      attempt,
+      startMs,
+      firstByteMs: 0,
+      endMs: performance.now(),
+      bytes: 0,
+      httpStatus: WireError.is(thrown) ? (thrown.status ?? 0) : 0,
+      errorCode,
+      remoteAddress: WireError.is(thrown) ? thrown.remoteAddress : undefined,
+    });
+  }
+}
+
+interface Sent {
+  readonly response: WireResponse;
+  readonly startMs: number;
+  readonly signedAtMs: number;
+  readonly credentials: SigningCredentials;
+}
+
+const firstAttempt: Attempt = { number: 1, freshConnection: false };
+
+/** `judgeAnswer` speaks of a miss only where the operation has an answer for it. */
+function missOf<Result>(request: ObjectRequest<Result>): Result {
+  return request.onMiss as Result;
+}
+
+function answerOf<Result>(request: ObjectRequest<Result>, response: WireResponse): StoreAnswer {
+  return {
+    operation: request.operation,
+    status: response.status,
+    document: readErrorDocument(response.body),
+    headers: response.headers,
+  };
+}
+
+/** Bytes of a gather list. */
+export function byteLengthOf(parts: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const part of parts) bytes += part.byteLength;
+  return bytes;
+}

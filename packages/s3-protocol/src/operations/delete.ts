@@ -1,0 +1,73 @@
+import { type Batch, type DeleteResult, type Key, KvferryError } from '@kvferry/core';
+import type { WireResponse } from '@kvferry/wire';
+import type { ControlPlane } from '../control-plane.ts';
+import type { DataPlane } from '../data-plane.ts';
+import { type ErrorContext, judgeAnswer } from '../errors.ts';
+
+/** DELETE of one object on the wire. S3 answers 204 whether or not it was there. */
+export function deleteObject(plane: DataPlane, key: Key, signal: AbortSignal): Promise<DeleteResult> {
+  return plane.request({
+    operation: 'delete',
+    method: 'DELETE',
+    key,
+    signedHeaders: none,
+    plainHeaders: none,
+    signal,
+    accept,
+    onMiss: deleted,
+  });
+}
+
+const none: readonly string[] = [];
+const deleted: DeleteResult = { status: 'deleted' };
+
+function accept(response: WireResponse): DeleteResult | undefined {
+  return response.status === 204 || response.status === 200 ? deleted : undefined;
+}
+
+/** What S3 takes in one DeleteObjects. */
+const MAX_BULK_KEYS = 1000;
+
+/** DeleteObjects: a thousand keys a request, each answered for itself. */
+export async function deleteObjects(
+  plane: ControlPlane,
+  batch: Batch<Key, DeleteResult>,
+  context: ErrorContext,
+): Promise<void> {
+  for (let start = 0; start < batch.items.length && !batch.signal.aborted; start += MAX_BULK_KEYS) {
+    const keys = batch.items.slice(start, start + MAX_BULK_KEYS);
+    const failures = await deleteBulk(plane, keys, batch.signal, context);
+    keys.forEach((key, offset) => {
+      const error = failures.get(key);
+      batch.settle(start + offset, error === undefined ? deleted : { status: 'failed', error });
+    });
+  }
+}
+
+async function deleteBulk(
+  plane: ControlPlane,
+  keys: readonly Key[],
+  signal: AbortSignal,
+  context: ErrorContext,
+): Promise<Map<Key, KvferryError>> {
+  const failures = new Map<Key, KvferryError>();
+  try {
+    const Objects = [...new Set(keys)].map((Key) => ({ Key }));
+    const output = await plane.send('delete', signal, ({ sdk, client, bucket, options }) =>
+      // Quiet: only what could not be deleted is answered.
+      client.send(new sdk.DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }), options),
+    );
+    for (const { Key, Code, Message } of output.Errors ?? []) {
+      if (Key === undefined)
+        throw new KvferryError('UNKNOWN', `the store could not delete, and does not say what: ${Code}`);
+      const document = { code: Code, message: Message };
+      const verdict = judgeAnswer({ operation: 'delete', status: 0, document, headers: new Map() }, context);
+      if (verdict !== 'miss') failures.set(Key, verdict);
+    }
+  } catch (thrown) {
+    // One answer for all: none of these keys is known to be gone.
+    const error = KvferryError.from(thrown);
+    for (const key of keys) failures.set(key, error);
+  }
+  return failures;
+}

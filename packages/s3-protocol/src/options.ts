@@ -1,0 +1,157 @@
+import { readFile } from 'node:fs/promises';
+import { KvferryError } from '@kvferry/core';
+import type { CredentialSource, S3ConnectionOptions } from './types.ts';
+
+const CONNECTION_FIELDS = [
+  'bucket',
+  'credentials',
+  'tls',
+  'connectTo',
+  'maxRequestsInFlight',
+  'timeouts',
+  'maxAttempts',
+  'verify',
+  'payloadSigning',
+] as const satisfies readonly (keyof S3ConnectionOptions)[];
+
+/**
+ * Checks the options that every S3 backend takes, and that there are no others than these and `ownFields`. `factory` is
+ * the name in messages.
+ *
+ * Throws CONFIG_INVALID naming the field, with the nearest known name for one that is unknown.
+ */
+export function checkConnectionOptions(
+  options: S3ConnectionOptions,
+  factory: string,
+  ownFields: readonly string[],
+): void {
+  const fail: Fail = (reason) => {
+    throw new KvferryError('CONFIG_INVALID', `${factory}: ${reason}`);
+  };
+  if (typeof options !== 'object' || options === null) fail('takes an object of options');
+  checkFields(options, [...CONNECTION_FIELDS, ...ownFields], '', fail);
+
+  if (typeof options.bucket !== 'string' || options.bucket === '') fail('`bucket` is required');
+  checkCredentials(options.credentials, fail);
+  const { tls, connectTo, timeouts } = options;
+  if (tls !== undefined && tls !== false) {
+    if (typeof tls !== 'object' || tls === null) fail('`tls` is false, or an object with `ca` or `caFile`');
+    checkFields(tls, ['ca', 'caFile'], 'tls.', fail);
+    if (tls.ca !== undefined && tls.caFile !== undefined) fail('`tls.ca` and `tls.caFile` exclude each other');
+  }
+  if (connectTo !== undefined) {
+    checkFields(connectTo, ['host', 'port'], 'connectTo.', fail);
+    if (typeof connectTo.host !== 'string' || connectTo.host === '') fail('`connectTo.host` is a name or an address');
+    if (!Number.isInteger(connectTo.port) || connectTo.port < 1 || connectTo.port > 65_535) {
+      fail('`connectTo.port` is a port, 1 to 65535');
+    }
+  }
+  checkCount(options.maxRequestsInFlight, 'maxRequestsInFlight', fail);
+  checkCount(options.maxAttempts, 'maxAttempts', fail);
+  if (timeouts !== undefined) {
+    checkFields(timeouts, ['connectMs', 'firstByteMs', 'stallMs'], 'timeouts.', fail);
+    for (const name of ['connectMs', 'firstByteMs', 'stallMs'] as const) {
+      checkCount(timeouts[name], `timeouts.${name}`, fail);
+    }
+  }
+  checkChoice(options.verify, 'verify', ['fast', 'length'], fail);
+  checkChoice(options.payloadSigning, 'payloadSigning', ['unsigned', 'sha256'], fail);
+}
+
+/**
+ * The certificates to trust in place of the system's, in PEM; `undefined` for the system's. Rejects with CONFIG_INVALID
+ * for a file that cannot be read.
+ */
+export async function resolveCa(options: S3ConnectionOptions): Promise<string | undefined> {
+  const { tls } = options;
+  if (tls === false) return undefined;
+  if (tls?.ca !== undefined) return tls.ca;
+  const fromOption = tls?.caFile;
+  // An empty variable counts as none, as with every variable of AWS.
+  const file = fromOption ?? (process.env.AWS_CA_BUNDLE || undefined);
+  if (file === undefined) return undefined;
+  const name = fromOption === undefined ? 'AWS_CA_BUNDLE' : 'tls.caFile';
+  let pem: string;
+  try {
+    pem = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new KvferryError('CONFIG_INVALID', `${name}: ${file} cannot be read (${codeOf(cause)})`, { cause });
+  }
+  if (!pem.includes('-----BEGIN '))
+    throw new KvferryError('CONFIG_INVALID', `${name}: ${file} holds no PEM certificate`);
+  return pem;
+}
+
+/** One choice of a closed set. Throws by `fail`. */
+export function checkChoice(value: unknown, name: string, choices: readonly string[], fail: Fail): void {
+  if (value === undefined || choices.includes(value as string)) return;
+  fail(`\`${name}\` is ${choices.map((choice) => `'${choice}'`).join(' or ')}, not ${JSON.stringify(value)}`);
+}
+
+type Fail = (reason: string) => never;
+
+function checkFields(value: object, known: readonly string[], prefix: string, fail: Fail): void {
+  for (const name of Object.keys(value)) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean \`${prefix}${near}\`?`;
+    fail(`there is no option \`${prefix}${name}\`; ${hint}`);
+  }
+}
+
+function checkCredentials(source: CredentialSource | undefined, fail: Fail): void {
+  if (source === undefined || source === 'default' || source === 'anonymous') return;
+  const forms =
+    "`credentials` is 'default', 'anonymous', { awsProfile } or { accessKeyId, secretAccessKey, sessionToken? }";
+  if (typeof source !== 'object' || source === null) fail(forms);
+  if ('awsProfile' in source) {
+    checkFields(source, ['awsProfile'], 'credentials.', fail);
+    if (typeof source.awsProfile !== 'string' || source.awsProfile === '') fail('`credentials.awsProfile` is a name');
+    return;
+  }
+  checkFields(source, ['accessKeyId', 'secretAccessKey', 'sessionToken'], 'credentials.', fail);
+  for (const name of ['accessKeyId', 'secretAccessKey'] as const) {
+    const value = source[name];
+    if (typeof value !== 'string' || value === '') fail(`\`credentials.${name}\` is missing; ${forms}`);
+    // A line break from a copied file would break the request; the value itself is never shown.
+    if (/\s/.test(value)) fail(`\`credentials.${name}\` holds white space`);
+  }
+}
+
+function checkCount(value: unknown, name: string, fail: Fail): void {
+  if (value !== undefined && !(Number.isInteger(value) && (value as number) >= 1)) {
+    fail(`\`${name}\` is a whole number of at least 1, not ${JSON.stringify(value)}`);
+  }
+}
+
+/** The known name that a wrong one most likely meant: at most a third of its letters apart, case aside. */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein's distance, row by row. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swap, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
+
+function codeOf(thrown: unknown): string {
+  return (thrown as NodeJS.ErrnoException).code ?? String(thrown);
+}

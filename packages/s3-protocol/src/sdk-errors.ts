@@ -1,0 +1,66 @@
+import { KvferryError, type Operation } from '@kvferry/core';
+import { endpointUrl } from './endpoint.ts';
+import { type ErrorContext, type StoreAnswer, tlsReason, withoutSecrets } from './errors.ts';
+
+/** What the SDK's errors carry, as far as anybody here reads it. */
+interface SdkError {
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly code?: unknown;
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string } | undefined;
+  readonly $response?:
+    | { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> }
+    | undefined;
+  readonly Code?: unknown;
+  readonly Region?: unknown;
+  readonly Endpoint?: unknown;
+  readonly BucketName?: unknown;
+  readonly ServerTime?: unknown;
+}
+
+/** The store's answer that an error of the SDK stands for; `undefined` where none came. */
+export function answerOfSdk(thrown: unknown, operation: Operation): StoreAnswer | undefined {
+  const error = thrown as SdkError;
+  const status = error.$metadata?.httpStatusCode ?? error.$response?.statusCode;
+  if (status === undefined) return undefined;
+  const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+  return {
+    operation,
+    status,
+    document: {
+      // An answer that could not be read at all is named after the failure to read it.
+      code:
+        text(error.Code) ?? (error.name === 'Unknown' || error.name === 'UnknownError' ? undefined : text(error.name)),
+      message: text(error.message),
+      requestId: error.$metadata?.requestId,
+      region: text(error.Region),
+      endpoint: text(error.Endpoint),
+      bucketName: text(error.BucketName),
+      serverTime: text(error.ServerTime),
+    },
+    headers: new Map(Object.entries(error.$response?.headers ?? {})),
+  };
+}
+
+/** Makes a KvferryError of a request of the SDK that got no answer. */
+export function connectionErrorOfSdk(thrown: unknown, { endpoint }: ErrorContext): KvferryError {
+  if (KvferryError.is(thrown)) return thrown;
+  const { name, message, code } = thrown as SdkError;
+  const problem = withoutSecrets(String(message));
+  const at = endpointUrl(endpoint);
+  if (name === 'AbortError') return new KvferryError('ABORTED', 'the call was aborted', { cause: thrown });
+  // The SDK calls a connection that was reset a time-out too.
+  if (name === 'TimeoutError' && code !== 'ECONNRESET' && code !== 'EPIPE') {
+    return new KvferryError('TIMEOUT', `${at}: ${problem}`, { cause: thrown });
+  }
+  if (typeof code !== 'string') return new KvferryError('UNKNOWN', problem, { cause: thrown });
+  if (code === 'EPROTO' || code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || isCertificateCode(code)) {
+    return new KvferryError('CONNECTION', tlsReason(`${problem}, ${code}`, at), { retry: 'never', cause: thrown });
+  }
+  return new KvferryError('CONNECTION', `${at}: ${problem}`, { cause: thrown });
+}
+
+/** OpenSSL's names for what can be wrong with a certificate, as Node has them. */
+function isCertificateCode(code: string): boolean {
+  return /CERT|SELF_SIGNED|UNABLE_TO|INVALID_CA|HOSTNAME_MISMATCH/.test(code);
+}

@@ -54,7 +54,7 @@ export interface WireResponse {
   readonly status: number;
   /** Lower-case names; of repeated names the values are joined with `, `. */
   readonly headers: ReadonlyMap<string, string>;
-  /** Bytes of the body, whether in `into` or in `body`. 0 for HEAD. */
+  /** Bytes of the body that came, whether in `into` or for `body`, which holds fewer where it was cut. 0 for HEAD. */
   readonly bodyBytes: number;
   /** The body when it is not in `into`: at most `maxErrorBytes` of it. */
   readonly body: Uint8Array;
@@ -115,7 +115,7 @@ export interface WireErrorFacts {
  */
 export interface WireClient {
   request(request: WireRequest): Promise<WireResponse>;
-  /** Counts for telemetry and tests. */
+  /** Counts of this moment, for telemetry and tests. */
   readonly stats: WireStats;
   /** Aborts what is in flight with CLOSED and resolves when every socket has closed. Idempotent. */
   close(): Promise<void>;

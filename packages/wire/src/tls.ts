@@ -1,0 +1,91 @@
+import { isIP, type OnReadOpts } from 'node:net';
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  connect,
+  createSecureContext,
+  getCACertificates,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
+import { WireError } from './errors.ts';
+
+/** TLS as one client speaks it: whom it trusts. Nothing turns verification off. */
+export class TlsTrust {
+  readonly #ca: string | undefined;
+  #context: SecureContext | undefined;
+
+  constructor(ca: string | undefined) {
+    this.#ca = ca;
+  }
+
+  /** Made once, at the first use: reading some hundred certificates takes tens of milliseconds. */
+  get context(): SecureContext {
+    this.#context ??= createSecureContext(this.#ca === undefined ? usualTrust() : { ca: this.#ca });
+    return this.#context;
+  }
+}
+
+/** One host that is spoken to over TLS, under the name that its certificate must bear. Sessions are resumed per peer. */
+export class TlsPeer {
+  readonly #trust: TlsTrust;
+  readonly #host: string;
+  #session: Buffer | undefined;
+
+  constructor(trust: TlsTrust, host: string) {
+    this.#trust = trust;
+    this.#host = host;
+  }
+
+  connect(address: string, port: number, onread: OnReadOpts): TLSSocket {
+    // `onread` reaches the socket's constructor (nodejs.org/api/tls.html, tls.connect), but @types/node does not list it.
+    const options: ConnectionOptions & { onread: OnReadOpts } = {
+      host: address,
+      port,
+      onread,
+      secureContext: this.#trust.context,
+      ALPNProtocols: ['http/1.1'],
+      rejectUnauthorized: true,
+      checkServerIdentity: (_name, certificate) => checkServerIdentity(this.#host, certificate),
+    };
+    // An address is no name to ask for (RFC 6066, section 3); the certificate must bear it all the same.
+    if (isIP(this.#host) === 0) options.servername = this.#host;
+    if (this.#session !== undefined) options.session = this.#session;
+    const socket = connect(options);
+    // Node tells of a session only once the certificate has been verified.
+    socket.on('session', (session) => {
+      this.#session = session;
+    });
+    return socket;
+  }
+
+  /** What TLS found wrong, where it was TLS; undefined for a failure of the network. */
+  explain(error: Error | undefined): WireError | undefined {
+    if (error === undefined) return undefined;
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (code === undefined || (syscall !== undefined && code !== 'EPROTO') || code === 'ECONNRESET') return undefined;
+    // A ticket may be what the peer stumbled over.
+    this.#session = undefined;
+    if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+      const reason = `the certificate that answered is not for ${this.#host}: ${error.message}`;
+      return new WireError('TLS', `${reason}. Use the host name that the certificate bears`, { cause: error });
+    }
+    if (code.startsWith('ERR_') || code === 'EPROTO') {
+      const plain = code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG';
+      const hint = plain ? '. The server seems not to speak TLS on this port' : '';
+      return new WireError('TLS', `TLS with ${this.#host} failed: ${error.message}${hint}`, { cause: error });
+    }
+    const reason = `the certificate of ${this.#host} is not trusted: ${error.message} (${code})`;
+    const wayOut = 'Where it is meant to be trusted, give the PEM of its authority by the `ca` option (AWS_CA_BUNDLE)';
+    return new WireError('TLS', `${reason}. ${wayOut}`, { cause: error });
+  }
+}
+
+/** Node's own roots and those of the system. */
+function usualTrust(): { ca?: string[] } {
+  const trusted = new Set(getCACertificates('default'));
+  const ownRoots = trusted.size;
+  for (const certificate of getCACertificates('system')) trusted.add(certificate);
+  // With nothing to add, Node's ready-made store is used, which is parsed only once per process.
+  return trusted.size === ownRoots ? {} : { ca: [...trusted] };
+}

@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startSimulator } from '@kvferry/s3-simulator';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { backendFor } from './backend-for.ts';
 import { type LoadedConfig, loadConfig } from './load-config.ts';
 
@@ -20,7 +20,7 @@ const value = Buffer.from('value');
 test('the basic example opens at an endpoint given in its place', async () => {
   const simulator = await startSimulator({ buckets: ['your-bucket-name'] });
   const loaded = await loadConfig({ file: example('s3-basic.yaml'), env: {} });
-  const backend = backendFor(loaded, { endpoint: simulator.url, credentials: simulator.credentials });
+  const backend = await backendFor(loaded, { endpoint: simulator.url, credentials: simulator.credentials });
   try {
     await backend.open();
     expect(await backend.put([{ key: 'a', parts: [value] }])).toEqual([{ status: 'stored' }]);
@@ -34,7 +34,9 @@ test('the basic example opens at an endpoint given in its place', async () => {
 
 test('placeholders of an example are an error only for the store that they name', async () => {
   const loaded = await loadConfig({ file: example('s3-basic.yaml'), env: {} });
-  expect(() => backendFor(loaded)).toThrow(/CONFIG_INVALID[\s\S]*your-bucket-name is the placeholder/);
+  await expect(backendFor(loaded)).rejects.toThrow(
+    /CONFIG_INVALID[\s\S]*error: remote_url: s3:\/\/your-bucket-name is the placeholder/,
+  );
 });
 
 test('extra_config.kvferry gives endpoint, credentials and key prefix', async () => {
@@ -49,7 +51,7 @@ extra_config:
   aws_secret_access_key: "${secretAccessKey}"
   kvferry: { endpoint: "${simulator.url}", provider: aws, key_prefix: "kv/prod" }
 `);
-  const backend = backendFor(loaded);
+  const backend = await backendFor(loaded);
   try {
     await backend.open();
     await backend.put([{ key: 'a', parts: [value] }]);
@@ -66,7 +68,7 @@ test('a read of a store that answers nothing is TIMEOUT within blocking_timeout_
   const loaded = await configured(
     'remote_url: "s3://kv-bucket"\nblocking_timeout_secs: 1\nextra_config:\n  s3_region: us-east-1\n',
   );
-  const backend = backendFor(loaded, { endpoint: simulator.url, credentials: simulator.credentials });
+  const backend = await backendFor(loaded, { endpoint: simulator.url, credentials: simulator.credentials });
   try {
     await backend.open();
     const [result] = await backend.stat(['a']);
@@ -80,7 +82,7 @@ test('a read of a store that answers nothing is TIMEOUT within blocking_timeout_
 test('file:// and memory:// open the stores of core', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'kvferry-store-'));
   for (const url of [`file://${folder}`, 'memory://here']) {
-    const backend = backendFor(await configured(`remote_url: "${url}"\n`));
+    const backend = await backendFor(await configured(`remote_url: "${url}"\n`));
     try {
       await backend.open();
       expect(await backend.put([{ key: 'a', parts: [value] }])).toEqual([{ status: 'stored' }]);
@@ -97,15 +99,70 @@ test.each([
   ['s3-express.yaml', { BUCKET_NAME: 'kv--use1-az4--x-s3', AZ_ID: 'use1-az4', REGION: 'us-east-1' }, 's3-express'],
 ])('%s is UNSUPPORTED, named in one sentence', async (name, placeholders, kind) => {
   const loaded = await loadConfig({ file: example(name), env: {}, placeholders });
-  const open = () => backendFor(loaded, { endpoint: 'http://127.0.0.1:9' });
-  expect(open).toThrow(/^UNSUPPORTED: /);
-  expect(open).toThrow(kind);
+  const opening = backendFor(loaded, { endpoint: 'http://127.0.0.1:9' });
+  await expect(opening).rejects.toThrow(/^UNSUPPORTED: /);
+  await expect(opening).rejects.toThrow(kind);
 });
 
 test.each([
   ['', /names no remote. Write: remote_url/],
-  ['remote_url: "foo://bar"\n', /remote_url: foo:\/\/ is no store/],
+  [
+    'remote_url: "foo://bar"\n',
+    /nothing here opens foo:\/\/ .*add: extra_config: kvferry: \{ backends: \["kvferry-backend-foo"\] \}/,
+  ],
+  [
+    'remote_url: "foo://bar"\nextra_config: { kvferry: { backends: ["kvferry-backend-none"] } }\n',
+    /npm install kvferry-backend-none/,
+  ],
+  ['remote_url: "foo://bar"\nextra_config: { kvferry: { backends: ["node:fs"] } }\n', /node:fs/],
 ])('a configuration without a store to open says what to write', async (text, message) => {
   const loaded = await configured(text);
-  expect(() => backendFor(loaded)).toThrow(message);
+  await expect(backendFor(loaded)).rejects.toThrow(message);
+});
+
+describe('a backend that a package brings', () => {
+  const source = `
+    const driver = {
+      info: { scheme: 'foo', namespace: 'bar', details: {} },
+      capabilities: { delete: false, list: false, create: false, limits: { maxValueBytes: 1 } },
+      open: async () => {},
+      close: async () => {},
+    };
+    export const backendPlugin = {
+      scheme: 'foo',
+      open: ({ url, options }) => ({ ...driver, info: { ...driver.info, details: { url, ...options } } }),
+    };`;
+
+  async function withPlugin(lines: string): Promise<LoadedConfig> {
+    const loaded = await configured(`remote_url: "foo://bar"\n${lines}`);
+    await writeFile(join(dirname(loaded.file), 'foo.mjs'), source);
+    return loaded;
+  }
+
+  test('opens from a configuration that names its file, with its options', async () => {
+    const loaded = await withPlugin(
+      'extra_config: { kvferry: { backends: ["./foo.mjs"], options: { depth: 3, names: [a, True] } } }\n',
+    );
+    const backend = await backendFor(loaded);
+    expect(backend.info).toEqual({
+      scheme: 'foo',
+      namespace: 'bar',
+      details: { url: 'foo://bar', depth: 3, names: ['a', true] },
+    });
+  });
+
+  test('opens by name on the command line, and in code', async () => {
+    const loaded = await withPlugin('');
+    const file = join(dirname(loaded.file), 'foo.mjs');
+    expect((await backendFor(loaded, { backends: [file] })).info.scheme).toBe('foo');
+    const { backendPlugin } = await import(file);
+    expect((await backendFor(loaded, { plugins: [backendPlugin] })).info.scheme).toBe('foo');
+  });
+
+  test('a file that is no backend package says so', async () => {
+    const loaded = await withPlugin('');
+    const file = join(dirname(loaded.file), 'other.mjs');
+    await writeFile(file, 'export const nothing = 1;');
+    await expect(backendFor(loaded, { backends: [file] })).rejects.toThrow(/exports no `backendPlugin`/);
+  });
 });

@@ -1,4 +1,6 @@
+import { dirname, resolve } from 'node:path';
 import {
+  type BackendPlugin,
   deadline,
   fileBackend,
   KvferryError,
@@ -11,6 +13,7 @@ import { type RemoteTarget, remoteTarget } from '@kvferry/lmcache';
 import { s3 } from '@kvferry/s3';
 import type { CredentialSource } from '@kvferry/s3-protocol';
 import { configInvalid, type LoadedConfig } from './load-config.ts';
+import { loadPlugins } from './plugins.ts';
 
 export interface BackendOptions {
   /** URL of a store to use in place of the one that the configuration names. Placeholders of a copied example are then no error. */
@@ -19,27 +22,37 @@ export interface BackendOptions {
   readonly credentials?: CredentialSource | undefined;
   /** PEM of the authority to trust, in place of the configuration's `ca_file`. */
   readonly ca?: string | undefined;
+  /** Packages or files of further backends to load beside those in `extra_config.kvferry.backends`, seen from the working folder. */
+  readonly backends?: readonly string[] | undefined;
+  /** Plug-ins that are loaded already. */
+  readonly plugins?: readonly BackendPlugin[] | undefined;
 }
 
+type UrlTarget = Extract<RemoteTarget, { readonly kind: 'plugin' }>;
 type S3Target = Extract<RemoteTarget, { readonly kind: 's3' | 's3-express' | 's3-compatible' }>;
 
 /**
  * Makes the backend that a configuration names, not yet open. Every read on it answers within `blocking_timeout_secs`, and keys get `key_prefix`.
  *
- * Throws CONFIG_INVALID where the configuration names no remote, or still has the placeholders of a copied example; UNSUPPORTED, naming it, for a
+ * Rejects with CONFIG_INVALID where the configuration names no remote, or still has the placeholders of a copied example; UNSUPPORTED, naming it, for a
  * backend that is not there.
  */
-export function backendFor(loaded: LoadedConfig, options: BackendOptions = {}): RemoteBackend {
+export async function backendFor(loaded: LoadedConfig, options: BackendOptions = {}): Promise<RemoteBackend> {
   const { config, file } = loaded;
   if (options.endpoint === undefined) {
     const unfilled = loaded.findings.filter((finding) => finding.scope === 'store');
-    if (unfilled.length > 0) throw configInvalid(file, unfilled);
+    // Only a warning as long as nobody opens the store.
+    if (unfilled.length > 0)
+      throw configInvalid(
+        file,
+        unfilled.map((finding) => ({ ...finding, severity: 'error' })),
+      );
   }
   const target = remoteTarget(config);
   // As in LMCache it bounds what an engine waits for. A put that moves is not cut off: the backend's own limits end one that does not.
   const layers = [deadline({ callMs: config.blockingTimeoutMs, operations: ['open', 'stat', 'get'] })];
   if (config.kvferry.keyPrefix !== undefined) layers.unshift(keyPrefix({ prefix: config.kvferry.keyPrefix }));
-  return withLayers(openTarget(target, loaded, options), ...layers);
+  return withLayers(await openTarget(target, loaded, options), ...layers);
 }
 
 /** One line that says what a configuration opens, without opening it. */
@@ -63,12 +76,12 @@ function bucketAndStore(target: S3Target): string {
   return `bucket ${target.bucket} at ${target.scheme}://${target.endpointHost}, region ${target.region}`;
 }
 
-function openTarget(target: RemoteTarget, loaded: LoadedConfig, options: BackendOptions): RemoteBackend {
+async function openTarget(target: RemoteTarget, loaded: LoadedConfig, options: BackendOptions): Promise<RemoteBackend> {
   switch (target.kind) {
     case 'none':
       throw new KvferryError('CONFIG_INVALID', `${loaded.file} names no remote. Write: remote_url: "s3://<bucket>"`);
     case 'plugin':
-      return openUrl(target.scheme, target.url);
+      return openUrl(target, loaded, options);
     case 's3':
       return openS3(target, loaded, options);
     case 's3-express':
@@ -86,14 +99,27 @@ function hintFor(target: S3Target): string {
   return '. If this store behaves like Amazon S3, add: extra_config: kvferry: { provider: aws }';
 }
 
-/** The stores that core brings. */
-function openUrl(scheme: string, url: string): RemoteBackend {
+/** A store that core brings, or that a plug-in does. Only what is named is loaded. */
+async function openUrl(
+  { scheme, url }: UrlTarget,
+  loaded: LoadedConfig,
+  options: BackendOptions,
+): Promise<RemoteBackend> {
   const rest = url.slice(url.indexOf('://') + 3);
   if (scheme === 'file') return fileBackend({ path: rest });
   if (scheme === 'memory') return memoryBackend({ namespace: rest });
+  const { kvferry } = loaded.config;
+  const plugins = [
+    ...(options.plugins ?? []),
+    ...(await loadPlugins(options.backends ?? [], process.cwd())),
+    ...(await loadPlugins(kvferry.backends ?? [], dirname(resolve(loaded.file)))),
+  ];
+  const plugin = plugins.find((candidate) => candidate.scheme === scheme);
+  if (plugin !== undefined) return plugin.open({ url, options: kvferry.options ?? {} });
+  const known = ['s3', 'file', 'memory', ...plugins.map((candidate) => candidate.scheme)].map((name) => `${name}://`);
   throw new KvferryError(
-    'UNSUPPORTED',
-    `remote_url: ${scheme}:// is no store that this version of kvferry opens. Write one of s3://, file:// or memory://`,
+    'CONFIG_INVALID',
+    `remote_url: nothing here opens ${scheme}:// (known: ${known.join(', ')}). Name the package that does; add: extra_config: kvferry: { backends: ["kvferry-backend-${scheme}"] }`,
   );
 }
 

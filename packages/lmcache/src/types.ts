@@ -93,6 +93,8 @@ export interface KvferryExtension {
   readonly era?: 'current' | '0.4.1' | 'mp' | undefined;
   /** Packages of further backends to load. */
   readonly backends?: readonly string[] | undefined;
+  /** Options of a backend that such a package brings, as written. */
+  readonly options?: Readonly<Record<string, unknown>> | undefined;
   readonly verify?: 'fast' | 'full' | 'length' | undefined;
 }
 

@@ -35,7 +35,7 @@ async function read(job: ReaderJob): Promise<ReaderResult> {
   const loaded = await loadConfig({ file: job.configFile, placeholders: job.placeholders });
   const identity = chunkIdentity(loaded.config, job.engine);
   const chunks = identity.chunker.chunk(job.tokens);
-  const backend = backendFor(loaded, { endpoint: job.endpoint, credentials: job.credentials });
+  const backend = await backendFor(loaded, { endpoint: job.endpoint, credentials: job.credentials });
   await backend.open();
   try {
     const keys = chunks.map((chunk) => identity.keyFormat.key(chunk, identity.scope));

@@ -75,7 +75,8 @@ export function defaultMaxBytes(): number {
 
 /** Stores the KV of a real text, then looks it up and loads it from a second process, and compares every byte. */
 export async function runMainJob(job: MainJob, listener: MainJobListener): Promise<MainJobResult> {
-  const simulator = job.store.kind === 'embedded' ? await startEmbeddedSimulator([bucketOf(job.loaded)]) : undefined;
+  const simulator =
+    job.store.kind === 'embedded' ? await startEmbeddedSimulator([await bucketOf(job.loaded)]) : undefined;
   try {
     return await runAgainst(job, simulator, listener);
   } finally {
@@ -106,7 +107,7 @@ async function runAgainst(
     throw new KvferryError('INVALID_ARGUMENT', reason);
   }
 
-  const backend = backendFor(job.loaded, { endpoint, credentials });
+  const backend = await backendFor(job.loaded, { endpoint, credentials });
   try {
     await backend.open({ signal: job.signal });
     const plan: Plan = {
@@ -191,11 +192,11 @@ function demoEngine(model: ModelShape): EngineMetadata {
   };
 }
 
-function bucketOf(loaded: LoadedConfig): string {
+async function bucketOf(loaded: LoadedConfig): Promise<string> {
   const target = remoteTarget(loaded.config);
   if (target.kind === 's3') return target.bucket;
   // Not a store that the simulator can stand for: opening it says why.
-  if (target.kind !== 'plugin') backendFor(loaded, { endpoint: 'http://127.0.0.1:1' });
+  if (target.kind !== 'plugin') await backendFor(loaded, { endpoint: 'http://127.0.0.1:1' });
   throw new KvferryError(
     'INVALID_ARGUMENT',
     `the configuration names no S3 store (${describeRemote(loaded)}); use --live to run against it`,

@@ -2,7 +2,7 @@ import { keyProblem } from '@kvferry/core';
 import type { ConfigFinding, KvferryExtension } from '../types.ts';
 import { findings, type Subject } from './findings.ts';
 import { nearestName } from './nearest.ts';
-import { type PyNode, pythonText } from './python-values.ts';
+import { type PyNode, plainValue, pythonText } from './python-values.ts';
 import { KEY_TABLE, type KeySpec, keySpec, LEVEL_PREFIX } from './table.ts';
 
 /** The map `extra_config.kvferry`, read, with all there is to say about it. */
@@ -30,7 +30,7 @@ export function readExtension(
     );
     return { extension: {}, findings: found, set };
   }
-  const values: Record<string, string | boolean | readonly string[]> = {};
+  const values: Record<string, ExtensionValue> = {};
   for (const { key, node } of map.value.entries) {
     const at = subjectOf(LEVEL_PREFIX.kvferry + key, node);
     const spec = keySpec('kvferry', key);
@@ -70,6 +70,7 @@ const EXPECTED: Readonly<Record<string, readonly [expected: string, example: str
   vllm: ['true or false', 'true'],
   none_hash: ['a whole number of 64 bits', '"5313149338359954478"'],
   backends: ['a list of package names', '["kvferry-backend-foo"]'],
+  options: ['a map', '{ timeout: 5 }'],
 };
 
 function choicesOf(spec: KeySpec): readonly [expected: string, example: string] {
@@ -77,7 +78,9 @@ function choicesOf(spec: KeySpec): readonly [expected: string, example: string] 
   return [`one of ${choices.join(', ')}`, JSON.stringify(choices[0] ?? '')];
 }
 
-function readValue(spec: KeySpec, node: PyNode): string | boolean | readonly string[] | undefined {
+type ExtensionValue = string | boolean | readonly string[] | Readonly<Record<string, unknown>>;
+
+function readValue(spec: KeySpec, node: PyNode): ExtensionValue | undefined {
   const { value } = node;
   switch (spec.key) {
     case 'vllm':
@@ -87,6 +90,8 @@ function readValue(spec: KeySpec, node: PyNode): string | boolean | readonly str
       const names = items.map((item) => (item.value.kind === 'text' ? item.value.value : ''));
       return names.includes('') ? undefined : names;
     }
+    case 'options':
+      return value.kind === 'map' ? (plainValue(node) as Readonly<Record<string, unknown>>) : undefined;
     case 'python_hash_seed': {
       const seed = value.kind === 'int' || value.kind === 'text' ? pythonText(value) : undefined;
       // Octal and the like: the engine hashes the text of its variable, so a number must look as it reads.
@@ -114,7 +119,7 @@ function readValue(spec: KeySpec, node: PyNode): string | boolean | readonly str
   }
 }
 
-function toExtension(values: Readonly<Record<string, string | boolean | readonly string[]>>): KvferryExtension {
+function toExtension(values: Readonly<Record<string, ExtensionValue>>): KvferryExtension {
   // `readValue` has seen to it that each has its type and is one of its choices.
   return {
     provider: values.provider,
@@ -131,6 +136,7 @@ function toExtension(values: Readonly<Record<string, string | boolean | readonly
     noneHash: values.none_hash,
     era: values.era,
     backends: values.backends,
+    options: values.options,
     verify: values.verify,
   } as KvferryExtension;
 }

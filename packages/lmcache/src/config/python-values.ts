@@ -128,3 +128,19 @@ function floatText(value: number): string {
   }
   return Number.isInteger(value) ? `${value}.0` : String(value);
 }
+
+/** The value as plain data: what a program in this language would have written. Whole numbers too large for a number stay exact, as bigint. */
+export function plainValue({ value }: PyNode): unknown {
+  switch (value.kind) {
+    case 'null':
+      return null;
+    case 'int':
+      return Number.isSafeInteger(Number(value.value)) ? Number(value.value) : value.value;
+    case 'list':
+      return value.items.map(plainValue);
+    case 'map':
+      return Object.fromEntries(value.entries.map(({ key, node }) => [key, plainValue(node)]));
+    default:
+      return value.value;
+  }
+}

@@ -101,10 +101,16 @@ export const KVFERRY_KEYS: readonly KeySpec[] = [
   },
   {
     key: 'backends',
-    planned: true,
     type: 'text-list',
     default: null,
-    here: 'Packages of further backends to load, for other schemes in `remote_url`.',
+    here: 'Packages (or files, from `./` or `/` on) of further backends to load, for other schemes in `remote_url`. Nothing else is loaded.',
+    lmcache: IGNORED,
+  },
+  {
+    key: 'options',
+    type: 'map',
+    default: null,
+    here: 'Options of such a backend, as its own documentation has them.',
     lmcache: IGNORED,
   },
   {

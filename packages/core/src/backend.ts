@@ -3,7 +3,7 @@ import type { Key } from './keys.ts';
 
 /** Options that every call takes. */
 export interface CallOptions {
-  /** Aborts the call: its promise rejects with ABORTED once the last writer is quiet. */
+  /** Aborts the call: its promise rejects with ABORTED once the last writer is quiet. One that has fired already ends it before any I/O. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface Miss {
   readonly status: 'miss';
 }
 
-/** This item failed; others of the same batch stand. */
+/** This item failed; others of the same batch stand. Its error carries operation, key and backend. */
 export interface Failed {
   readonly status: 'failed';
   readonly error: KvferryError;
@@ -88,6 +88,8 @@ export interface Capabilities {
   readonly limits: {
     /** The largest value, in bytes. A larger one is TOO_LARGE. */
     readonly maxValueBytes: number;
+    /** The longest key, in bytes of UTF-8: 512, or less where a layer takes a part of it. A longer one is INVALID_ARGUMENT. */
+    readonly maxKeyBytes: number;
   };
 }
 
@@ -109,11 +111,11 @@ export type BackendState = 'new' | 'opening' | 'open' | 'closing' | 'closed';
  *
  * **Batches.** Each operation takes a batch and answers one result per item, in input order. Each item has its own result:
  * one that fails does not lose the others. `onSettled` reports each item exactly once, before the promise settles. An empty
- * batch gives `[]`. One batch may name a key more than once.
+ * batch gives `[]`, once open. One batch may name a key more than once.
  *
  * **Rejection.** A promise rejects only for the call itself: INVALID_ARGUMENT, then NOT_OPEN, then UNSUPPORTED, all three before
  * any I/O; or ABORTED, when the caller's own signal fires before every item has settled: the items that had settled were reported, no
- * further one is. Everything else is an item's `failed`.
+ * further one is. Everything else is an item's `failed`. The error of a call carries operation and backend.
  *
  * **Memory.** Nothing outside `into` is written. The memory of an item is not written after its `onSettled`, and none is
  * written after the promise settles, aborted calls included: an abort settles once the last writer is quiet. On a miss or a
@@ -122,6 +124,12 @@ export type BackendState = 'new' | 'opening' | 'open' | 'closing' | 'closed';
  *
  * **Values** are immutable: whoever writes a key again writes the same bytes. So repeating a put is safe, and reading while a put
  * runs gives the value whole or a miss, never a part.
+ *
+ * **Failures.** A store that is not reached, and a connection that ends before its answer is whole, are CONNECTION; a store that falls
+ * silent is TIMEOUT, so that no call waits for ever. A refusal is PERMISSION_DENIED, a namespace that is not there
+ * NAMESPACE_NOT_FOUND, a request to slow down THROTTLED, a store that cannot serve UNAVAILABLE, as far as the answer tells them apart (that
+ * to a HEAD of HTTP may not). An answer that is slow but moves is no failure. A connection that ended while it was idle costs no item.
+ * Once the disturbance is over, the same backend works again.
  *
  * **Life.** A backend is `new`, and usable once `open` has resolved. A failed `open` may be tried again. `close` is for ever.
  */
@@ -143,8 +151,9 @@ export interface RemoteBackend extends AsyncDisposable {
   get(items: readonly GetItem[], options?: BatchOptions<GetResult>): Promise<GetResult[]>;
 
   /**
-   * Writes each value whole or not at all: a reader sees the old value or the new one, and after a failure the old one. After
-   * `stored`, every later `stat` and `get` of the same backend sees it.
+   * Writes each value whole or not at all: a reader sees the old value or the new one, and after a failure the old one. Where
+   * only the answer was lost, or is an error, the new one may be there. After `stored`, every later `stat` and `get` of the same backend
+   * sees it.
    */
   put(items: readonly PutItem[], options?: PutOptions): Promise<PutResult[]>;
 
@@ -153,7 +162,7 @@ export interface RemoteBackend extends AsyncDisposable {
 
   /**
    * Lists keys with the length of their values, page by page as the caller iterates, in no promised order. Leaving the loop ends the
-   * listing. Objects in the namespace whose names are not valid keys are passed over.
+   * listing. Each iteration is a listing of its own. Objects in the namespace whose names are not valid keys are passed over.
    */
   list(options?: ListOptions): AsyncIterable<ListEntry>;
 

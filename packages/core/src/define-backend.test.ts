@@ -10,7 +10,7 @@ const tick = () => new Promise((resolve) => setImmediate(resolve));
 function driverWith(overrides: Partial<BackendDriver> = {}): BackendDriver {
   return {
     info: { scheme: 'test', namespace: 'here', details: {} },
-    capabilities: { delete: true, list: true, create: true, limits: { maxValueBytes: 100 } },
+    capabilities: { delete: true, list: true, create: true, limits: { maxValueBytes: 100, maxKeyBytes: 512 } },
     open: async () => {},
     stat: (batch) => batch.each(4, () => miss),
     get: (batch) => batch.each(4, () => miss),
@@ -80,7 +80,7 @@ describe('what rejects a call', () => {
   });
 
   test('a capability that is not there is UNSUPPORTED, and the driver is not asked', async () => {
-    const none = { delete: false, list: false, create: false, limits: { maxValueBytes: 100 } };
+    const none = { delete: false, list: false, create: false, limits: { maxValueBytes: 100, maxKeyBytes: 512 } };
     const backend = await opened({
       capabilities: none,
       put: () => Promise.reject(new Error('asked')),

@@ -198,12 +198,13 @@ class DefinedBackend implements RemoteBackend {
     }
   }
 
-  #checkItems<Item>(operation: Operation, items: readonly Item[], problemOf: (item: Item) => string | undefined): void {
+  #checkItems<Item>(operation: Operation, items: readonly Item[], problemOf: ProblemOf<Item>): void {
     if (!Array.isArray(items)) {
       throw new KvferryError('INVALID_ARGUMENT', `${operation} takes an array`, this.#facts(operation));
     }
+    const { maxKeyBytes } = this.capabilities.limits;
     for (let index = 0; index < items.length; index += 1) {
-      const problem = problemOf(items[index] as Item);
+      const problem = problemOf(items[index] as Item, maxKeyBytes);
       if (problem === undefined) continue;
       throw new KvferryError('INVALID_ARGUMENT', `item ${index}: ${problem}`, this.#facts(operation));
     }
@@ -272,16 +273,19 @@ async function waitForOpening(
 const keyOf = (key: Key): Key => key;
 const keyOfItem = (item: { readonly key: Key }): Key => item.key;
 
-function getItemProblem(item: GetItem): string | undefined {
+/** Says what is wrong with an item, whose key may have so many bytes. */
+type ProblemOf<Item> = (item: Item, maxKeyBytes: number) => string | undefined;
+
+function getItemProblem(item: GetItem, maxKeyBytes: number): string | undefined {
   if (typeof item !== 'object' || item === null) return 'an item of get is { key, into }';
-  const problem = keyProblem(item.key);
+  const problem = keyProblem(item.key, maxKeyBytes);
   if (problem !== undefined) return problem;
   return types.isUint8Array(item.into) ? undefined : 'into is a Uint8Array';
 }
 
-function putItemProblem(item: PutItem): string | undefined {
+function putItemProblem(item: PutItem, maxKeyBytes: number): string | undefined {
   if (typeof item !== 'object' || item === null) return 'an item of put is { key, parts }';
-  const problem = keyProblem(item.key);
+  const problem = keyProblem(item.key, maxKeyBytes);
   if (problem !== undefined) return problem;
   if (!Array.isArray(item.parts)) return 'parts is an array of Uint8Array';
   for (const part of item.parts) if (!types.isUint8Array(part)) return 'every part is a Uint8Array';

@@ -1,3 +1,4 @@
+export { type BackOffRequest, backOffMs } from './back-off.ts';
 export type {
   BackendInfo,
   BackendState,
@@ -37,10 +38,15 @@ export { defineBackend } from './define-backend.ts';
 export type { BackendDriver, BackendPlugin, Batch, Layer } from './driver.ts';
 export { defaultRetry, type ErrorCode, type ErrorFacts, KvferryError, type Operation, type Retry } from './errors.ts';
 export { assertKey, type Key, keyProblem, MAX_KEY_BYTES, MAX_KEY_SEGMENT_BYTES } from './keys.ts';
+export { BREAKER_CHANNEL, type BreakerRecord } from './layers/breaker-state.ts';
+export { type CircuitBreakerOptions, circuitBreaker } from './layers/circuit-breaker.ts';
 export { type DeadlineOptions, deadline, type LimitedOperation } from './layers/deadline.ts';
 export { forwardTo, type LayerMethods } from './layers/forward.ts';
 export { type KeyPrefixOptions, keyPrefix } from './layers/key-prefix.ts';
+export { CALL_CHANNEL, type CallRecord, metrics } from './layers/metrics.ts';
+export { type RetryOptions, retry } from './layers/retry.ts';
 export { withLayers } from './layers/with-layers.ts';
 export { type LongestPrefixOptions, longestPrefix, type PrefixEnd, type StoredPrefix } from './longest-prefix.ts';
 export { memoryLimitBytes } from './memory-limit.ts';
+export { nearestName } from './nearest-name.ts';
 export { naiveSerde, type Serde } from './serde.ts';

@@ -37,7 +37,7 @@ describe('no valid key', () => {
     ['a\ud800', /lone surrogate/],
     ['x'.repeat(MAX_KEY_SEGMENT_BYTES + 1), /at most 255 bytes; one here has 256/],
     ['€'.repeat(86), /at most 255 bytes; one here has 258/],
-    [`${'x'.repeat(255)}/${'y'.repeat(255)}/z`, /at most 512 bytes; this one has 513/],
+    [`${'x'.repeat(255)}/${'y'.repeat(255)}/z`, /at most 512 bytes here; this one has 513/],
   ])('%j', (key, problem) => {
     expect(keyProblem(key)).toMatch(problem);
     expect(() => assertKey(key)).toThrow(/^INVALID_ARGUMENT: /);

@@ -17,14 +17,14 @@ export const MAX_KEY_SEGMENT_BYTES = 255;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** Says what is wrong with a key, or `undefined` for a valid one. */
-export function keyProblem(key: unknown): string | undefined {
+/** Says what is wrong with a key, or `undefined` for a valid one of at most `maxBytes` bytes. */
+export function keyProblem(key: unknown, maxBytes: number = MAX_KEY_BYTES): string | undefined {
   if (typeof key !== 'string') return `a key is a string, not ${key === null ? 'null' : typeof key}`;
   if (key.length === 0) return 'a key is not empty';
   if (!key.isWellFormed()) return 'a key is well-formed Unicode; this one has a lone surrogate';
   if (controlCharacter.test(key)) return 'a key has no control character';
   const byteLength = Buffer.byteLength(key);
-  if (byteLength > MAX_KEY_BYTES) return `a key has at most ${MAX_KEY_BYTES} bytes; this one has ${byteLength}`;
+  if (byteLength > maxBytes) return `a key has at most ${maxBytes} bytes here; this one has ${byteLength}`;
   for (const segment of key.split('/')) {
     if (segment.length === 0) return "a key's segments are joined by single slashes, with none at either end";
     if (segment === '.' || segment === '..') return `a key has no "${segment}" segment`;

@@ -1,4 +1,5 @@
 import { KvferryError } from './errors.ts';
+import { nearestName } from './nearest-name.ts';
 
 /** Throws CONFIG_INVALID for an option that `factory` does not know: a misspelt one would otherwise silently be its default. */
 export function assertKnownOptions(factory: string, options: unknown, known: readonly string[]): void {
@@ -6,9 +7,10 @@ export function assertKnownOptions(factory: string, options: unknown, known: rea
     throw new KvferryError('CONFIG_INVALID', `${factory} takes an object of options: ${known.join(', ')}`);
   }
   for (const name of Object.keys(options)) {
-    if (!known.includes(name)) {
-      throw new KvferryError('CONFIG_INVALID', `${factory} has no option "${name}"; it has: ${known.join(', ')}`);
-    }
+    if (known.includes(name)) continue;
+    const nearest = nearestName(name, known);
+    const hint = nearest === undefined ? `it has: ${known.join(', ')}` : `did you mean "${nearest}"?`;
+    throw new KvferryError('CONFIG_INVALID', `${factory} has no option "${name}"; ${hint}`);
   }
 }
 

@@ -124,7 +124,7 @@ describe('a backend that a package brings', () => {
   const source = `
     const driver = {
       info: { scheme: 'foo', namespace: 'bar', details: {} },
-      capabilities: { delete: false, list: false, create: false, limits: { maxValueBytes: 1 } },
+      capabilities: { delete: false, list: false, create: false, limits: { maxValueBytes: 1, maxKeyBytes: 512 } },
       open: async () => {},
       close: async () => {},
     };

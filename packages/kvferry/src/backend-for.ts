@@ -1,11 +1,13 @@
 import { dirname, resolve } from 'node:path';
 import {
   type BackendPlugin,
+  circuitBreaker,
   deadline,
   fileBackend,
   KvferryError,
   keyPrefix,
   memoryBackend,
+  metrics,
   type RemoteBackend,
   withLayers,
 } from '@kvferry/core';
@@ -32,7 +34,8 @@ type UrlTarget = Extract<RemoteTarget, { readonly kind: 'plugin' }>;
 type S3Target = Extract<RemoteTarget, { readonly kind: 's3' | 's3-express' | 's3-compatible' }>;
 
 /**
- * Makes the backend that a configuration names, not yet open. Every read on it answers within `blocking_timeout_secs`, and keys get `key_prefix`.
+ * Makes the backend that a configuration names, not yet open. Every read on it answers within `blocking_timeout_secs`, keys get `key_prefix`, a store that
+ * is down is left alone for a second at a time, and each call is published on the diagnostics channel `kvferry:call`.
  *
  * Rejects with CONFIG_INVALID where the configuration names no remote, or still has the placeholders of a copied example; UNSUPPORTED, naming it, for a
  * backend that is not there.
@@ -49,9 +52,14 @@ export async function backendFor(loaded: LoadedConfig, options: BackendOptions =
       );
   }
   const target = remoteTarget(config);
-  // As in LMCache it bounds what an engine waits for. A put that moves is not cut off: the backend's own limits end one that does not.
-  const layers = [deadline({ callMs: config.blockingTimeoutMs, operations: ['open', 'stat', 'get'] })];
-  if (config.kvferry.keyPrefix !== undefined) layers.unshift(keyPrefix({ prefix: config.kvferry.keyPrefix }));
+  const layers = [
+    circuitBreaker(),
+    // As in LMCache it bounds what an engine waits for. A put that moves is not cut off: the backend's own limits end one that does not.
+    deadline({ callMs: config.blockingTimeoutMs, operations: ['open', 'stat', 'get'] }),
+    metrics(),
+  ];
+  const prefix = config.kvferry.keyPrefix?.replace(/\/$/, '');
+  if (prefix !== undefined) layers.unshift(keyPrefix({ prefix }));
   return withLayers(await openTarget(target, loaded, options), ...layers);
 }
 

@@ -10,6 +10,7 @@ import {
   type Key,
   KvferryError,
   type ListEntry,
+  MAX_KEY_BYTES,
   type PutItem,
   type PutMode,
   type PutResult,
@@ -98,7 +99,7 @@ class S3Driver implements BackendDriver {
       delete: true,
       list: true,
       create: profile.create,
-      limits: { maxValueBytes: profile.maxPutBytes },
+      limits: { maxValueBytes: profile.maxPutBytes, maxKeyBytes: MAX_KEY_BYTES },
     };
   }
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { KvferryError } from '@kvferry/core';
+import { KvferryError, nearestName } from '@kvferry/core';
 import type { CredentialSource, S3ConnectionOptions } from './types.ts';
 
 const CONNECTION_FIELDS = [
@@ -93,7 +93,7 @@ type Fail = (reason: string) => never;
 function checkFields(value: object, known: readonly string[], prefix: string, fail: Fail): void {
   for (const name of Object.keys(value)) {
     if (known.includes(name)) continue;
-    const near = nearest(name, known);
+    const near = nearestName(name, known);
     const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean \`${prefix}${near}\`?`;
     fail(`there is no option \`${prefix}${name}\`; ${hint}`);
   }
@@ -122,34 +122,6 @@ function checkCount(value: unknown, name: string, fail: Fail): void {
   if (value !== undefined && !(Number.isInteger(value) && (value as number) >= 1)) {
     fail(`\`${name}\` is a whole number of at least 1, not ${JSON.stringify(value)}`);
   }
-}
-
-/** The known name that a wrong one most likely meant: at most a third of its letters apart, case aside. */
-function nearest(name: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
-  for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-/** Levenshtein's distance, row by row. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
 }
 
 function codeOf(thrown: unknown): string {

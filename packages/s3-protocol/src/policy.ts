@@ -1,4 +1,4 @@
-import type { KvferryError } from '@kvferry/core';
+import { backOffMs, type KvferryError } from '@kvferry/core';
 
 /** First pause, before jitter. The AWS SDKs' standard mode has the same, and the same cap. */
 const BASE_DELAY_MS = 100;
@@ -16,9 +16,7 @@ export type RetryDecision =
 /**
  * Decides whether attempt `attempt + 1` follows, and after which pause.
  *
- * Exponential with full jitter, `random · min(20 s, 100 ms · 2^(attempt − 1))` (Brooker, "Exponential backoff and
- * jitter", AWS Architecture Blog, 2015), and never less than the store asked for. A store that asks for more than the
- * cap is left alone: the caller sees its `retryAfterMs`.
+ * The pause is `backOffMs` of 100 ms up to 20 s. A store that asks for more is left alone: the caller sees its `retryAfterMs`.
  *
  * @param attempt The attempt that failed, 1 for the first.
  * @param random From 0 to 1.
@@ -26,14 +24,11 @@ export type RetryDecision =
 export function decideRetry(error: KvferryError, attempt: number, maxAttempts: number, random: number): RetryDecision {
   if (error.retry !== 'later') return { status: 'final' };
   if (attempt >= attemptsFor(error, maxAttempts)) return { status: attempt > 1 ? 'exhausted' : 'final' };
-  const asked = error.retryAfterMs ?? 0;
-  if (asked > MAX_DELAY_MS) return { status: 'final' };
+  const { retryAfterMs } = error;
+  const delayMs = backOffMs({ attempt, random, retryAfterMs, baseMs: BASE_DELAY_MS, maxMs: MAX_DELAY_MS });
+  if (delayMs === undefined) return { status: 'final' };
   // Nothing is overloaded by a value that came wrong; a second look may follow at once.
-  if (error.code === 'CORRUPT') return { status: 'retry', delayMs: 0 };
-  return {
-    status: 'retry',
-    delayMs: Math.max(asked, random * Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (attempt - 1))),
-  };
+  return { status: 'retry', delayMs: error.code === 'CORRUPT' ? 0 : delayMs };
 }
 
 /**

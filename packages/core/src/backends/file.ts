@@ -18,7 +18,7 @@ import type {
 import { defineBackend } from '../define-backend.ts';
 import type { BackendDriver, Batch } from '../driver.ts';
 import { KvferryError } from '../errors.ts';
-import type { Key } from '../keys.ts';
+import { type Key, MAX_KEY_BYTES } from '../keys.ts';
 import { assertKnownOptions } from '../options.ts';
 import { errnoOf, fileError } from './file-errors.ts';
 import { readInto, throwIfAborted, writeParts } from './file-io.ts';
@@ -72,7 +72,7 @@ class FileDriver implements BackendDriver {
     delete: true,
     list: true,
     create: true,
-    limits: { maxValueBytes: Number.MAX_SAFE_INTEGER },
+    limits: { maxValueBytes: Number.MAX_SAFE_INTEGER, maxKeyBytes: MAX_KEY_BYTES },
   };
   readonly #folder: string;
   readonly #temporaryFolder: string;

@@ -15,7 +15,7 @@ import type {
 import { defineBackend } from '../define-backend.ts';
 import type { BackendDriver, Batch } from '../driver.ts';
 import { KvferryError } from '../errors.ts';
-import type { Key } from '../keys.ts';
+import { type Key, MAX_KEY_BYTES } from '../keys.ts';
 import { assertKnownOptions, assertWholeNumber } from '../options.ts';
 
 export interface MemoryBackendOptions {
@@ -43,7 +43,12 @@ class MemoryDriver implements BackendDriver {
 
   constructor(namespace: string, maxValueBytes: number) {
     this.info = { scheme: 'memory', namespace, details: {} };
-    this.capabilities = { delete: true, list: true, create: true, limits: { maxValueBytes } };
+    this.capabilities = {
+      delete: true,
+      list: true,
+      create: true,
+      limits: { maxValueBytes, maxKeyBytes: MAX_KEY_BYTES },
+    };
   }
 
   async open(): Promise<void> {}

@@ -108,6 +108,21 @@ describe('a deadline', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test('aborts the inner call with the TIMEOUT as reason', async () => {
+    let reason: unknown;
+    const backend = await opened({
+      stat: async (batch) => {
+        await fired(batch.signal);
+        reason = batch.signal.reason;
+      },
+    });
+    const stat = backend.stat(['a']);
+    await turn();
+    vi.advanceTimersByTime(100);
+    await stat;
+    expect(reason).toMatchObject({ code: 'TIMEOUT' });
+  });
+
   test("leaves the caller's abort ABORTED", async () => {
     const backend = await opened({ stat: (batch) => fired(batch.signal) });
     const abort = new AbortController();

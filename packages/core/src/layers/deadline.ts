@@ -92,14 +92,19 @@ class Clock {
 
   /** Runs `call`, which ends soon once `signal` fires. What it rejects with after the deadline is TIMEOUT. */
   async limit<T>(call: () => Promise<T>): Promise<T> {
-    const timer = setTimeout(() => this.#expired.abort(), this.#callMs);
+    // The reason tells layers between here and the store, such as a circuit breaker, a store that is late from a caller that changed its mind.
+    const timer = setTimeout(() => this.#expired.abort(this.#timeout(undefined)), this.#callMs);
     try {
       return await call();
     } catch (thrown) {
       if (!this.#expired.signal.aborted) throw thrown;
-      throw new KvferryError('TIMEOUT', `not done within the deadline of ${this.#callMs} ms`, { cause: thrown });
+      throw this.#timeout(thrown);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #timeout(cause: unknown): KvferryError {
+    return new KvferryError('TIMEOUT', `not done within the deadline of ${this.#callMs} ms`, { cause });
   }
 }

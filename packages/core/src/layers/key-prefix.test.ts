@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { memoryBackend } from '../backends/memory.ts';
+import { defineBackend } from '../define-backend.ts';
 import { KvferryError } from '../errors.ts';
+import { errorOf } from '../testing/values.ts';
+import { forwardTo } from './forward.ts';
 import { keyPrefix } from './key-prefix.ts';
 import { withLayers } from './with-layers.ts';
 
@@ -24,19 +27,38 @@ test('keys lie under the prefix inside, and do not show it outside', async () =>
   await outer.close();
 });
 
-test('a key that is too long under the prefix fails alone', async () => {
+test('the longest key is shorter by the prefix', async () => {
   const outer = withLayers(memoryBackend(), keyPrefix({ prefix: 'p'.repeat(100) }));
+  expect(outer.capabilities.limits.maxKeyBytes).toBe(512 - 101);
   await outer.open();
-  const long = Array.from({ length: 5 }, () => 'x'.repeat(99)).join('/');
-  const results = await outer.put(['a', long, 'b'].map((key) => ({ key, parts: [value] })));
-  expect(results).toMatchObject([
-    { status: 'stored' },
-    { error: { code: 'INVALID_ARGUMENT', key: long } },
-    { status: 'stored' },
-  ]);
+  const longest = `${'x'.repeat(205)}/${'y'.repeat(205)}`;
+  expect(await outer.put([{ key: longest, parts: [value] }])).toEqual([{ status: 'stored' }]);
+  await expect(outer.stat([`${longest}z`])).rejects.toThrow(/INVALID_ARGUMENT.*at most 411 bytes/);
   await outer.close();
 });
 
+test('a failure names the key that the caller knows, and keeps its facts', async () => {
+  const cause = new Error('socket');
+  const facts = { retry: 'exhausted', httpStatus: 503, requestId: 'r1', retryAfterMs: 5, cause } as const;
+  const inner = defineBackend(
+    forwardTo(memoryBackend(), {
+      stat: (batch) =>
+        batch.each(1, (key) => {
+          if (key === 'p/a') return { status: 'miss' };
+          throw new KvferryError('UNAVAILABLE', 'busy', facts);
+        }),
+    }),
+  );
+  const outer = withLayers(inner, keyPrefix({ prefix: 'p' }));
+  await outer.open();
+  const error = errorOf((await outer.stat(['a', 'b']))[1]);
+  expect(error).toMatchObject({ code: 'UNAVAILABLE', key: 'b', operation: 'stat', ...facts });
+  expect(error?.message).toBe('UNAVAILABLE in stat "b": busy');
+});
+
 test('a prefix that is no key is refused', () => {
-  expect(() => keyPrefix({ prefix: 'ends/with/' })).toThrow(KvferryError);
+  expect(() => keyPrefix({ prefix: 'ends/with/' })).toThrow(/CONFIG_INVALID: keyPrefix: prefix/);
+  const long = Array.from({ length: 4 }, () => 'p'.repeat(126)).join('/');
+  expect(() => keyPrefix({ prefix: long })(memoryBackend())).not.toThrow();
+  expect(() => keyPrefix({ prefix: `${long}pppp` })(memoryBackend())).toThrow(/leaves no room/);
 });

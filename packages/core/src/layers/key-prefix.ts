@@ -1,4 +1,4 @@
-import type { GetItem, ListEntry, PutItem } from '../backend.ts';
+import type { Failed, GetItem, ListEntry, PutItem } from '../backend.ts';
 import { defineBackend } from '../define-backend.ts';
 import type { Batch, Layer } from '../driver.ts';
 import { KvferryError } from '../errors.ts';
@@ -11,8 +11,8 @@ export interface KeyPrefixOptions {
 }
 
 /**
- * Keeps all keys under a prefix of the inner backend, unseen from outside. An item whose prefix and key are together too long for a key is `failed`
- * with INVALID_ARGUMENT. Throws CONFIG_INVALID for a prefix that is no valid key.
+ * Keeps all keys under a prefix of the inner backend, unseen from outside. The longest key is shorter by the prefix: see `capabilities.limits.maxKeyBytes`.
+ * Throws CONFIG_INVALID for a prefix that is no valid key, or leaves no room for one.
  */
 export function keyPrefix(options: KeyPrefixOptions): Layer {
   assertKnownOptions('keyPrefix', options, ['prefix']);
@@ -21,11 +21,19 @@ export function keyPrefix(options: KeyPrefixOptions): Layer {
   const front = `${options.prefix}/`;
 
   return (inner) => {
+    const { limits } = inner.capabilities;
+    const maxKeyBytes = limits.maxKeyBytes - Buffer.byteLength(front);
+    if (maxKeyBytes < 1) {
+      throw new KvferryError(
+        'CONFIG_INVALID',
+        `keyPrefix: prefix: leaves no room in keys of ${limits.maxKeyBytes} bytes`,
+      );
+    }
     return defineBackend({
       get info() {
         return { ...inner.info, namespace: `${inner.info.namespace}/${options.prefix}` };
       },
-      capabilities: inner.capabilities,
+      capabilities: { ...inner.capabilities, limits: { ...limits, maxKeyBytes } },
       open: (signal) => inner.open({ signal }),
       close: () => inner.close(),
       stat: (batch) => underPrefix(batch, front, keyItem, (items, call) => inner.stat(items, call)),
@@ -57,29 +65,26 @@ interface InnerCall<Result> {
   readonly onSettled: (index: number, result: Result) => void;
 }
 
-/** Passes a batch on under longer keys; answers the items that have no valid one itself. */
-async function underPrefix<Item, Result>(
+/** Passes a batch on under longer keys. */
+async function underPrefix<Item, Result extends { readonly status: string }>(
   batch: Batch<Item, Result>,
   front: string,
-  shape: ItemShape<Item>,
+  { keyOf, withKey }: ItemShape<Item>,
   call: (items: readonly Item[], options: InnerCall<Result>) => Promise<unknown>,
 ): Promise<void> {
-  const passed: Item[] = [];
-  const indexes: number[] = [];
-  for (const [index, item] of batch.items.entries()) {
-    const key = front + shape.keyOf(item);
-    const problem = keyProblem(key);
-    if (problem === undefined) {
-      passed.push(shape.withKey(item, key));
-      indexes.push(index);
-    } else {
-      const error = new KvferryError('INVALID_ARGUMENT', `under the prefix ${JSON.stringify(front)} ${problem}`);
-      batch.settle(index, { status: 'failed', error } as Result);
-    }
-  }
-  if (passed.length === 0) return;
-  await call(passed, {
-    signal: batch.signal,
-    onSettled: (index, result) => batch.settle(indexes[index] as number, result),
-  });
+  await call(
+    batch.items.map((item) => withKey(item, front + keyOf(item))),
+    {
+      signal: batch.signal,
+      onSettled: (index, result) => batch.settle(index, underKey(result, keyOf(batch.items[index] as Item))),
+    },
+  );
+}
+
+/** A failure names the key that the caller knows; everything else is as it was. */
+function underKey<Result extends { readonly status: string }>(result: Result, key: Key): Result {
+  if (result.status !== 'failed') return result;
+  const { error } = result as unknown as Failed;
+  // A cause is no enumerable field.
+  return { ...result, error: new KvferryError(error.code, error.reason, { ...error, key, cause: error.cause }) };
 }

@@ -147,12 +147,13 @@ export const behaviours: readonly {
   {
     title: 'stores the longest keys',
     run: async (backend) => {
-      const keys = [
+      const { maxKeyBytes } = backend.capabilities.limits;
+      const longest = [
         'X'.repeat(255),
         `${'x'.repeat(255)}/${'y'.repeat(255)}`,
         `${'é'.repeat(127)}/${'€'.repeat(85)}`,
-        `${'a/'.repeat(255)}aa`,
       ];
+      const keys = [...longest, `${'a/'.repeat(255)}aa`].filter((key) => Buffer.byteLength(key) <= maxKeyBytes);
       await backend.put(keys.map((key, index) => ({ key, parts: [new Uint8Array(index)] })));
       const listed = await collect(backend.list());
       expect(listed.map((entry) => entry.key).sort()).toEqual([...keys].sort());

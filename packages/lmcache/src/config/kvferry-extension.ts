@@ -1,7 +1,6 @@
-import { keyProblem } from '@kvferry/core';
+import { keyProblem, nearestName } from '@kvferry/core';
 import type { ConfigFinding, KvferryExtension } from '../types.ts';
 import { findings, type Subject } from './findings.ts';
-import { nearestName } from './nearest.ts';
 import { type PyNode, plainValue, pythonText } from './python-values.ts';
 import { KEY_TABLE, type KeySpec, keySpec, LEVEL_PREFIX } from './table.ts';
 

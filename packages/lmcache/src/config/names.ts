@@ -1,6 +1,6 @@
+import { nearestName } from '@kvferry/core';
 import type { ConfigFinding } from '../types.ts';
 import { findings, type Subject } from './findings.ts';
-import { nearestName } from './nearest.ts';
 import { ENCODER_CACHE_KEY, KEY_TABLE, type KeyLevel, keySpec, LEVEL_PREFIX } from './table.ts';
 
 /** Old names that LMCache still reads, at top level and as variables. */

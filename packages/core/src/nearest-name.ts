@@ -5,6 +5,8 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   let best = Math.max(1, Math.floor(wanted.length / 5)) + 1;
   let nearest: string | undefined;
   for (const candidate of candidates) {
+    // What was left off at the end, such as a unit.
+    if (wanted.length >= 3 && normal(candidate).startsWith(wanted)) return candidate;
     const distance = editDistance(wanted, normal(candidate), best);
     if (distance < best) {
       best = distance;

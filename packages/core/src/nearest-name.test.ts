@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nearestName } from './nearest.ts';
+import { nearestName } from './nearest-name.ts';
 
 const names = ['chunk_size', 'cache_policy', 'local_cpu', 'local_disk', 's3_region'];
 
@@ -11,6 +11,7 @@ test.each([
   ['chunk-size', 'chunk_size'],
   ['s3_regoin', 's3_region'],
   ['local_cpus', 'local_cpu'],
+  ['cache', 'cache_policy'],
   ['something_else', undefined],
   ['x', undefined],
   ['', undefined],

@@ -6,6 +6,5 @@ export default defineConfig({
     // One process per file: tests measure memory, sockets and CPU of their own process.
     pool: 'forks',
     testTimeout: 30_000,
-    reporters: process.env.CI ? ['default'] : ['default'],
   },
 });

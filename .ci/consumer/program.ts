@@ -1,0 +1,40 @@
+// What a user would write first, against the packages as published.
+import assert from 'node:assert/strict';
+import { KvferryError, memoryBackend, type RemoteBackend } from '@kvferry/core';
+import { s3 } from '@kvferry/s3';
+import { startSimulator } from '@kvferry/s3-simulator';
+import { loadConfig } from 'kvferry';
+
+const value = crypto.getRandomValues(new Uint8Array(65_536));
+
+async function roundTrip(backend: RemoteBackend): Promise<void> {
+  await backend.open();
+  try {
+    const [stored] = await backend.put([{ key: 'some/chunk', parts: [value.subarray(0, 100), value.subarray(100)] }]);
+    assert.equal(stored?.status, 'stored');
+    const into = new Uint8Array(value.byteLength);
+    const [hit, miss] = await backend.get([
+      { key: 'some/chunk', into },
+      { key: 'another/chunk', into: new Uint8Array(16) },
+    ]);
+    assert.equal(hit?.status, 'hit');
+    assert.equal(miss?.status, 'miss');
+    assert.deepEqual(into, value);
+    console.log(`${backend.info.scheme}: stored, read and compared ${value.byteLength} bytes`);
+  } finally {
+    await backend.close();
+  }
+}
+
+await roundTrip(memoryBackend());
+
+const simulator = await startSimulator({ buckets: ['my-bucket'] });
+try {
+  const { url: endpoint, region, credentials } = simulator;
+  await roundTrip(s3({ bucket: 'my-bucket', endpoint, region, credentials, tls: false }));
+} finally {
+  await simulator.close();
+}
+
+assert.equal(typeof loadConfig, 'function');
+assert.equal(KvferryError.is(new Error('not ours')), false);

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The packages as a user gets them: tarballs, installed by npm into an empty folder.
+#
+#   packages.sh pack FOLDER                packs every public package (built before) into FOLDER; publint and attw on each
+#   packages.sh install FOLDER CONSUMER    installs the tarballs into CONSUMER and typechecks a program there
+#   packages.sh use CONSUMER NODE          runs that program with NODE, and the simulator's command
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=$PWD/node_modules/.bin
+export PATH=$PWD/node_modules/node/bin:$PATH
+
+pack() {
+  local folder=$1 pnpm package tarball
+  pnpm=$(node -p 'require("./package.json").packageManager')
+  mkdir -p "$folder"
+  for package in packages/*/; do
+    # pnpm, not npm: it writes publishConfig's exports, and versions for workspace: and catalog:.
+    (cd "$package" && npx --yes "$pnpm" pack --pack-destination "$folder")
+  done
+  for tarball in "$folder"/*.tgz; do
+    if tar -tzf "$tarball" | grep -E '\.test\.|/testing/|tsbuildinfo'; then echo "$tarball holds files of tests or builds"; exit 1; fi
+    "$bin/publint" run "$tarball" --strict
+    "$bin/attw" "$tarball" --profile esm-only --format ascii --no-emoji
+  done
+}
+
+install() {
+  local folder=$1 consumer=$2 typescript resolution
+  typescript=$(node -p 'require("./package.json").devDependencies.typescript')
+  mkdir -p "$consumer"
+  cp .ci/consumer/* "$consumer"
+  cd "$consumer"
+  # Some peers of AWS's packages are of other versions than npm would choose: what users see, so no flag hides it.
+  npm install --no-fund --no-audit "$folder"/*.tgz "typescript@$typescript" @types/node@22
+  for resolution in nodenext bundler; do npx tsc -p "tsconfig.$resolution.json" --noEmit; done
+  npx tsc -p tsconfig.nodenext.json
+}
+
+use() {
+  local consumer=$1 node=$2
+  cd "$consumer"
+  "$node" --version
+  "$node" built/program.js
+  "$node" node_modules/.bin/kvferry-s3-simulator --help | head -1
+}
+
+case ${1:-} in
+  pack) pack "$2" ;;
+  install) install "$2" "$3" ;;
+  use) use "$2" "$3" ;;
+  *) sed -n '2,6p' "$0"; exit 2 ;;
+esac

@@ -1,0 +1,79 @@
+import os from 'node:os';
+import { Command } from 'commander';
+import pc from 'picocolors';
+import { describeEnvironment, type Environment } from './environment.ts';
+import { type GoalResult, judge } from './goals.ts';
+import { FULL_PLAN, QUICK_PLAN } from './plan.ts';
+import { chooseCores } from './processes.ts';
+import { toRow } from './rows.ts';
+import { type RunResult, runPlan } from './run.ts';
+import { renderTables } from './tables.ts';
+
+const command = new Command('bench:wire')
+  .description(
+    "Measures what a byte costs: kvferry's GET, PUT and HEAD beside other clients on the same server, and beside a bare socket.",
+  )
+  .option('--json', 'print one JSON document { rows, goals, environment } on standard output')
+  .option('--quick', 'a smoke run of a few seconds: every client, every path, figures without meaning')
+  .addHelpText(
+    'after',
+    `
+Takes up to three minutes. Progress goes to standard error. Ends with 1 when a client failed or read or sent wrong bytes; a goal
+that was missed is shown, and is no failure.
+
+Example:
+  npm run --silent bench:wire -- --json > wire.json
+  node -p 'require("./wire.json").goals.filter((goal) => goal.outcome === "missed")'`,
+  )
+  .parse();
+const options: { json?: boolean; quick?: boolean } = command.opts();
+
+const plan = options.quick === true ? QUICK_PLAN : FULL_PLAN;
+const cores = chooseCores();
+const loadBefore = os.loadavg();
+const startMs = performance.now();
+const progress = (text: string): void => {
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(0).padStart(3);
+  process.stderr.write(`${pc.dim(`${seconds} s`)}  ${text}\n`);
+};
+for (const warning of warningsOf(loadBefore)) {
+  progress(pc.yellow(warning));
+}
+const result = await runPlan(plan, cores, progress);
+const goals = judge(result.measurements);
+const environment = describeEnvironment(plan, cores, loadBefore, result);
+process.stdout.write(options.json === true ? toJson(result, goals, environment) : toText(result, goals, environment));
+process.exitCode = result.failed.length > 0 ? 1 : 0;
+
+function toJson({ measurements }: RunResult, goals: readonly GoalResult[], environment: Environment): string {
+  return `${JSON.stringify({ rows: measurements.map(toRow), goals, environment }, undefined, 2)}\n`;
+}
+
+function toText(
+  { measurements, leftOut, failed }: RunResult,
+  goals: readonly GoalResult[],
+  environment: Environment,
+): string {
+  const met = goals.filter(({ outcome }) => outcome === 'ok').length;
+  const libraries = Object.entries(environment.libraries).map(([name, version]) => `${name} ${version}`);
+  const lines = [
+    `CPU is user and system time of the client's process. Medians of at least ${environment.rounds} rounds, each with every client in turn;`,
+    'ratios are taken within a round. kvferry and the SDK sign their requests, the others do not.',
+    `Node ${environment.node}, ${libraries.join(', ')}; ${environment.cores} cores, ${environment.coreBinding}.`,
+    `Server: ${environment.server}.`,
+    ...(options.quick === true
+      ? [pc.yellow('A smoke run: its figures mean nothing.')]
+      : warningsOf(loadBefore).map(pc.yellow)),
+    ...leftOut.map(({ client, reason }) => `Left out: ${client}: ${reason}`),
+    ...failed.map(({ client, reason }) => pc.red(`Failed: ${client}: ${reason}`)),
+    `${met} of ${goals.length} goals met.`,
+  ];
+  return `${renderTables(measurements, goals)}\n${lines.join('\n')}\n`;
+}
+
+// Neighbours empty the caches and share the memory's bandwidth, which costs the leanest clients most: ratios shrink too.
+function warningsOf([lastMinute = 0]: readonly number[]): string[] {
+  return lastMinute < 0.7
+    ? []
+    : [`The machine was busy before the run began (load ${lastMinute.toFixed(1)}): run it again when it is idle.`];
+}

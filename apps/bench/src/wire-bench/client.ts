@@ -1,0 +1,121 @@
+import { loadClient } from './clients/load.ts';
+import type { BenchClient, Session } from './clients/types.ts';
+import type { ClientAnswer, ClientCommand, Target } from './messages.ts';
+import { fillObject, firstWrongByte } from './objects.ts';
+import type { Cell, Sample, Verify } from './plan.ts';
+
+/**
+ * The process of one client. Each has its own, so that its garbage, its threads and its compiled code are billed to nobody else, and
+ * `process.cpuUsage` is the whole of what it costs.
+ */
+
+let client: BenchClient;
+let target: Target;
+let open: { readonly session: Session; readonly cell: Cell; turnMs: number } | undefined;
+
+process.on('message', async (command: ClientCommand) => {
+  process.send?.(await obey(command));
+});
+process.once('disconnect', () => process.exit());
+
+async function obey(command: ClientCommand): Promise<ClientAnswer> {
+  try {
+    switch (command.do) {
+      case 'load':
+        target = command.target;
+        try {
+          client = await loadClient(command.client);
+        } catch (error) {
+          const isOurs = command.client === 'kvferry' || command.client === 'floor';
+          return { status: isOurs ? 'failed' : 'unavailable', reason: describe(error) };
+        }
+        return { status: 'done' };
+      case 'open':
+        open = await openCell(command);
+        return { status: 'done' };
+      case 'measure':
+        return { status: 'measured', sample: await measure(command.windowMs) };
+      case 'close':
+        await open?.session.close();
+        open = undefined;
+        return { status: 'done' };
+    }
+  } catch (error) {
+    return { status: 'failed', reason: describe(error) };
+  }
+}
+
+async function openCell({ cell, verify }: ClientCommand & { do: 'open' }): Promise<NonNullable<typeof open>> {
+  const buffers =
+    cell.operation === 'HEAD' ? [] : Array.from({ length: cell.concurrency }, () => Buffer.allocUnsafeSlow(cell.bytes));
+  for (const [index, buffer] of buffers.entries()) {
+    if (cell.operation === 'PUT') {
+      fillObject(buffer, index);
+    } else {
+      buffer.fill(0xa5);
+    }
+  }
+  await prove(cell, verify, buffers);
+  const session = await client.open({ target, cell, verify, upload: 'counted', buffers });
+  return { session, cell, turnMs: await warm(session, cell.warmCpuMs) };
+}
+
+/** Does every operation once and looks at every byte: here those that were read, in the server those that were sent. */
+async function prove(cell: Cell, verify: Verify, buffers: readonly Uint8Array[]): Promise<void> {
+  const session = await client.open({ target, cell, verify, upload: 'checked', buffers });
+  try {
+    await session.run(1);
+  } finally {
+    await session.close();
+  }
+  for (const [index, buffer] of buffers.entries()) {
+    const offset = firstWrongByte(buffer, index);
+    if (offset >= 0) {
+      throw new Error(`${cell.operation} of object ${index}: byte ${offset} of ${cell.bytes} is wrong`);
+    }
+  }
+}
+
+/** Works until the process has used so much CPU, and gives the wall time of a turn: one operation in every slot. */
+async function warm(session: Session, cpuMs: number): Promise<number> {
+  const startMs = performance.now();
+  const startCpu = process.cpuUsage();
+  for (let turns = 1; ; turns += 1) {
+    await session.run(1);
+    if (cpuSecondsSince(startCpu) * 1000 >= cpuMs) {
+      return (performance.now() - startMs) / turns;
+    }
+  }
+}
+
+async function measure(windowMs: number): Promise<Sample> {
+  if (open === undefined) {
+    throw new Error('no cell is open');
+  }
+  const { session, cell, turnMs } = open;
+  // The window is a whole number of operations in every slot, so that what was begun before it or ends after it blurs nothing.
+  const perSlot = Math.max(1, Math.round(windowMs / turnMs));
+  globalThis.gc?.();
+  const startMs = performance.now();
+  const startCpu = process.cpuUsage();
+  await session.run(perSlot);
+  const cpuSeconds = cpuSecondsSince(startCpu);
+  const seconds = (performance.now() - startMs) / 1000;
+  open.turnMs = (seconds * 1000) / perSlot;
+  const operations = perSlot * cell.concurrency;
+  return {
+    operations,
+    bytes: cell.operation === 'HEAD' ? 0 : operations * cell.bytes,
+    seconds,
+    cpuSeconds,
+  };
+}
+
+function cpuSecondsSince(start: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1_000_000;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,96 @@
+import net from 'node:net';
+import tls from 'node:tls';
+import type { BenchClient, Session, SessionOptions } from './types.ts';
+
+/**
+ * What no client can be cheaper than on this runtime: a socket per slot that reads the object's bytes into the slot's buffer, over and
+ * over, and looks at none of them.
+ */
+export async function loadFloor(): Promise<BenchClient> {
+  return {
+    async open(options: SessionOptions): Promise<Session> {
+      const sockets = await Promise.all(
+        options.buffers.map((buffer, slot) => FloorSocket.connect(options, buffer, slot)),
+      );
+      return {
+        async run(perSlot: number): Promise<void> {
+          await Promise.all(sockets.map((socket) => socket.read(perSlot)));
+        },
+        async close(): Promise<void> {
+          for (const socket of sockets) {
+            socket.close();
+          }
+        },
+      };
+    },
+  };
+}
+
+class FloorSocket {
+  readonly #socket: net.Socket;
+  readonly #request: string;
+  readonly #buffer: Uint8Array;
+  #offset = 0;
+  #bytesLeft = 0;
+  #settle: ((error?: Error) => void) | undefined;
+
+  static async connect(options: SessionOptions, buffer: Uint8Array, slot: number): Promise<FloorSocket> {
+    const floor = new FloorSocket(options, buffer, slot);
+    await floor.#pending(() => {});
+    return floor;
+  }
+
+  private constructor({ target, cell }: SessionOptions, buffer: Uint8Array, slot: number) {
+    this.#buffer = buffer;
+    this.#request = `${cell.bytes} ${slot}`;
+    const onread: net.OnReadOpts = {
+      buffer: () => this.#buffer.subarray(this.#offset),
+      callback: (bytes) => this.#onRead(bytes),
+    };
+    const connected = (): void => this.#settle?.();
+    const options = { host: '127.0.0.1', noDelay: true, onread };
+    this.#socket =
+      cell.scheme === 'http'
+        ? net.connect({ ...options, port: target.rawPort }, connected)
+        : tls.connect({ ...options, port: target.rawTlsPort, ca: target.ca }, connected);
+    this.#socket.on('error', (error) => this.#settle?.(error));
+    this.#socket.on('close', () => this.#settle?.(new Error('the server closed the connection')));
+  }
+
+  read(objects: number): Promise<void> {
+    return this.#pending(() => {
+      this.#bytesLeft = objects * this.#buffer.length;
+      this.#socket.write(`${this.#request} ${objects}\n`);
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #onRead(bytes: number): boolean {
+    this.#offset += bytes;
+    if (this.#offset === this.#buffer.length) {
+      this.#offset = 0;
+    }
+    this.#bytesLeft -= bytes;
+    if (this.#bytesLeft === 0) {
+      this.#settle?.();
+    }
+    return true;
+  }
+
+  #pending(begin: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#settle = (error) => {
+        this.#settle = undefined;
+        if (error === undefined) {
+          resolve();
+        } else {
+          reject(error);
+        }
+      };
+      begin();
+    });
+  }
+}

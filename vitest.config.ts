@@ -1,8 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+// Matrices (every layer, every mutant) are what the code was shown to hold against: minutes, for CI. KVFERRY_MATRIX=1 runs them alone.
+const matrix = process.env.KVFERRY_MATRIX === '1';
+
 export default defineConfig({
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tooling/src/**/*.test.ts'],
+    include: matrix
+      ? ['packages/*/src/**/*.matrix.test.ts']
+      : ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tooling/src/**/*.test.ts'],
+    exclude: matrix ? [] : ['**/node_modules/**', '**/*.matrix.test.ts'],
     // One process per file: tests measure memory, sockets and CPU of their own process.
     pool: 'forks',
     testTimeout: 30_000,

@@ -44,8 +44,13 @@ async function main() {
   await setUp();
   return await run(pinnedNode, [...verbs[verb].run, ...args], {
     stdio: 'inherit',
-    // Programs that the verb starts by the name `node` get the pinned one too.
-    env: { ...process.env, PATH: `${dirname(pinnedNode)}${delimiter}${process.env.PATH ?? ''}` },
+    env: {
+      ...process.env,
+      // Programs that the verb starts by the name `node` get the pinned one too.
+      PATH: `${dirname(pinnedNode)}${delimiter}${process.env.PATH ?? ''}`,
+      // Stripping the types of some 200 files at each start costs half a second of CPU; this keeps what came out.
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules/.cache/node-compile-cache'),
+    },
   });
 }
 

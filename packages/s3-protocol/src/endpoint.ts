@@ -97,10 +97,11 @@ export function requestTarget(endpoint: S3Endpoint): RequestTarget {
  * `/` stand, all else is `%XX` in upper case.
  */
 export function escapeKey(key: string): string {
-  return needsNoEscape.test(key) ? key : escapeSegment(key).replaceAll('%2F', '/');
+  // What LMCache's keys are made of; the general way costs three times as much.
+  return plainButForAt.test(key) ? key.replaceAll('@', '%40') : escapeSegment(key).replaceAll('%2F', '/');
 }
 
-const needsNoEscape = /^[A-Za-z0-9_.~/-]*$/;
+const plainButForAt = /^[A-Za-z0-9_.~/@-]*$/;
 
 /** `encodeURIComponent` leaves these five, which Python's `quote` and S3's signatures escape. */
 const leftByEncode = /[!'()*]/g;

@@ -30,7 +30,7 @@ function sourceText(entry: ConfigEntry): string {
 }
 
 /** `file.yaml:3`, the name of a variable, or `default`. */
-export function sourceName(source: ConfigSource): string {
+function sourceName(source: ConfigSource): string {
   switch (source.kind) {
     case 'default':
       return 'default';

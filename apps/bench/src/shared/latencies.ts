@@ -36,6 +36,6 @@ function percentiles(values: number[]): { p50: number; p99: number } {
 }
 
 /** The value at a share of a sorted list, by nearest rank; 0 for an empty list. */
-export function percentile(sorted: readonly number[], share: number): number {
+function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }

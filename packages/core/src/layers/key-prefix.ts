@@ -81,10 +81,13 @@ async function underPrefix<Item, Result extends { readonly status: string }>(
   );
 }
 
-/** A failure names the key that the caller knows; everything else is as it was. */
+/** A failure names the key and, filled in outside, the backend that the caller knows; everything else is as it was. */
 function underKey<Result extends { readonly status: string }>(result: Result, key: Key): Result {
   if (result.status !== 'failed') return result;
   const { error } = result as unknown as Failed;
   // A cause is no enumerable field.
-  return { ...result, error: new KvferryError(error.code, error.reason, { ...error, key, cause: error.cause }) };
+  return {
+    ...result,
+    error: new KvferryError(error.code, error.reason, { ...error, key, backend: undefined, cause: error.cause }),
+  };
 }

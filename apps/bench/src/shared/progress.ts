@@ -1,0 +1,40 @@
+import { Presets, SingleBar } from 'cli-progress';
+
+/** A bar on standard error, for a terminal only, and only for what takes longer than a second. */
+export class Progress {
+  readonly #unit: string;
+  #phase = '';
+  #startedMs = 0;
+  #bar: SingleBar | undefined;
+
+  /** `unit`: what is counted, in the plural. */
+  constructor(unit: string) {
+    this.#unit = unit;
+  }
+
+  update(phase: string, done: number, total: number): void {
+    if (!process.stderr.isTTY) return;
+    if (phase !== this.#phase) {
+      this.stop();
+      this.#phase = phase;
+      this.#startedMs = performance.now();
+    }
+    if (this.#bar === undefined && done < total && performance.now() - this.#startedMs > 1000) {
+      const format = `  {phase} {bar} {value}/{total} ${this.#unit}, {eta_formatted} left`;
+      this.#bar = new SingleBar({ format, clearOnComplete: true, hideCursor: true }, Presets.shades_classic);
+      this.#bar.start(total, done, { phase });
+    }
+    this.#bar?.update(done);
+  }
+
+  /** Prints something while the bar is out of the way; the next `update` brings it back. */
+  aside(print: () => void): void {
+    this.stop();
+    print();
+  }
+
+  stop(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+}

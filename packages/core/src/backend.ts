@@ -138,7 +138,10 @@ export interface RemoteBackend extends AsyncDisposable {
   readonly capabilities: Capabilities;
   readonly state: BackendState;
 
-  /** Makes the backend usable. Resolves at once when it is open; calls made meanwhile share one opening. Rejects with NOT_OPEN when closed. */
+  /**
+   * Makes the backend usable. Resolves at once when it is open; calls made meanwhile share one opening. Rejects with NOT_OPEN when closed. An
+   * opening that is under way when the backend closes rejects with NOT_OPEN too.
+   */
   open(options?: CallOptions): Promise<void>;
 
   /** Says for each key whether it is there, and how long its value is, without reading it. */

@@ -21,8 +21,7 @@ export class BatchCall<Item, Result extends { readonly status: string }> {
   readonly #signal: AbortSignal | undefined;
   readonly #facts: ErrorFacts;
   readonly #results: (Result | undefined)[];
-  /** Indexes of the items that the driver gets, where it does not get all of them. */
-  readonly #passed: readonly number[] | undefined;
+  readonly #refuse: ((item: Item) => Result | undefined) | undefined;
   readonly #controller = new AbortController();
   readonly #becomeQuiet: () => void;
   #unsettled: number;
@@ -45,14 +44,18 @@ export class BatchCall<Item, Result extends { readonly status: string }> {
     const quiet = Promise.withResolvers<void>();
     this.quiet = quiet.promise;
     this.#becomeQuiet = quiet.resolve;
-    this.#passed = refuse === undefined ? undefined : this.#refuseSome(refuse);
+    this.#refuse = refuse;
   }
 
-  /** Settles the items that are refused before any I/O; gives the indexes of the rest, or `undefined` when nothing was refused. */
-  #refuseSome(refuse: (item: Item) => Result | undefined): number[] | undefined {
+  /**
+   * Settles the items that are refused before any I/O, as long as the call has not been ended by whoever hears of them; gives the indexes of the rest, or
+   * `undefined` when nothing was refused.
+   */
+  #refuseSome(): readonly number[] | undefined {
+    if (this.#refuse === undefined) return undefined;
     const passed: number[] = [];
-    for (let index = 0; index < this.#items.length; index += 1) {
-      const refusal = refuse(this.#items[index] as Item);
+    for (let index = 0; index < this.#items.length && this.#ending === undefined; index += 1) {
+      const refusal = this.#refuse(this.#items[index] as Item);
       if (refusal === undefined) passed.push(index);
       else this.#settle(index, refusal);
     }
@@ -65,7 +68,8 @@ export class BatchCall<Item, Result extends { readonly status: string }> {
     signal?.addEventListener('abort', abort, { once: true });
     let thrown: unknown;
     try {
-      if (this.#unsettled > 0) await drive(this.#batch());
+      const passed = this.#refuseSome();
+      if (this.#unsettled > 0 && this.#ending === undefined) await drive(this.#batch(passed));
     } catch (error) {
       thrown = error;
     } finally {
@@ -87,8 +91,8 @@ export class BatchCall<Item, Result extends { readonly status: string }> {
     this.#controller.abort(reason);
   }
 
-  #batch(): Batch<Item, Result> {
-    const passed = this.#passed;
+  /** The batch of the items at these indexes, or of all. */
+  #batch(passed: readonly number[] | undefined): Batch<Item, Result> {
     const items = passed === undefined ? this.#items : passed.map((index) => this.#items[index] as Item);
     const settle = (index: number, result: Result): void => {
       const original = passed === undefined ? index : passed[index];
@@ -163,5 +167,6 @@ async function each<Item, Result>(
   const lanes: Promise<void>[] = [];
   const width = Math.min(concurrency, items.length);
   while (lanes.length < width) lanes.push(lane());
-  await Promise.all(lanes);
+  // Quiet before anything else: a lane that ends badly, by an answer given twice, leaves the others running.
+  for (const ended of await Promise.allSettled(lanes)) if (ended.status === 'rejected') throw ended.reason;
 }

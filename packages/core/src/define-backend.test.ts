@@ -100,7 +100,8 @@ describe('what rejects a call', () => {
     ];
     await expect(backend.get(items)).rejects.toThrow(/items 0 and 2/);
     items[2] = { key: 'c', into: bytes.subarray(4, 8) };
-    expect(await backend.get(items)).toEqual([miss, miss, miss]);
+    items.push({ key: 'd', into: bytes.subarray(2, 2) });
+    expect(await backend.get(items)).toEqual([miss, miss, miss, miss]);
   });
 });
 
@@ -163,6 +164,46 @@ describe('one result per item', () => {
     ]);
     expect(results).toMatchObject([{ error: { code: 'TOO_LARGE', key: 'a' } }, { status: 'stored' }]);
     expect(keys).toEqual(['b']);
+  });
+
+  test.each(['abort', 'close'] as const)(
+    '%s on hearing of a refused item ends the call before the driver is asked',
+    async (how) => {
+      const backend = await opened({ put: () => Promise.reject(new Error('asked')) });
+      const controller = new AbortController();
+      const items = [101, 1].map((byteLength, index) => ({ key: `k${index}`, parts: [new Uint8Array(byteLength)] }));
+      const call = backend.put(items, {
+        signal: controller.signal,
+        onSettled: (index) => {
+          if (index > 0) return;
+          if (how === 'abort') controller.abort();
+          else void backend.close();
+        },
+      });
+      if (how === 'abort') expect(await codeOf(call)).toBe('ABORTED');
+      else expect(await call).toMatchObject([{ error: { code: 'TOO_LARGE' } }, { error: { code: 'ABORTED' } }]);
+    },
+  );
+
+  test('a driver that answers twice within `each` is told when all its lanes are quiet', async () => {
+    const lanes = Promise.withResolvers<void>();
+    let quiet = false;
+    const backend = await opened({
+      stat: (batch) =>
+        batch.each(2, async (_, index) => {
+          if (index === 0) batch.settle(0, miss);
+          else {
+            await lanes.promise;
+            quiet = true;
+          }
+          return miss;
+        }),
+    });
+    const call = backend.stat(['a', 'b']);
+    await tick();
+    lanes.resolve();
+    expect(await call).toEqual([miss, miss]);
+    expect(quiet).toBe(true);
   });
 
   test('no more than the given number of items runs at a time', async () => {
@@ -338,8 +379,37 @@ describe('life', () => {
     );
     const opening = codeOf(backend.open());
     await backend.close();
-    expect(await opening).toBe('ABORTED');
+    expect(await opening).toBe('NOT_OPEN');
     expect(backend.state).toBe('closed');
+  });
+
+  test('close while opening is NOT_OPEN for who opens, also where the driver opens all the same', async () => {
+    const started = Promise.withResolvers<void>();
+    const backend = defineBackend(driverWith({ open: () => started.promise }));
+    const opening = codeOf(backend.open());
+    const closed = backend.close();
+    started.resolve();
+    expect(await opening).toBe('NOT_OPEN');
+    await closed;
+  });
+
+  test('who opens after all others have left gets an opening of its own', async () => {
+    let opens = 0;
+    const backend = defineBackend(
+      driverWith({
+        open: (signal) => {
+          opens += 1;
+          if (opens > 1) return Promise.resolve();
+          return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+        },
+      }),
+    );
+    const controller = new AbortController();
+    const first = codeOf(backend.open({ signal: controller.signal }));
+    controller.abort();
+    await backend.open();
+    expect(await first).toBe('ABORTED');
+    expect([opens, backend.state]).toEqual([2, 'open']);
   });
 });
 

@@ -69,8 +69,10 @@ class DefinedBackend implements RemoteBackend {
 
   async open(options: CallOptions = {}): Promise<void> {
     if (this.#state === 'open') return;
-    if (this.#state === 'closing' || this.#state === 'closed') throw this.#notOpen('open');
     if (options.signal?.aborted) throw this.#aborted('open', options.signal);
+    // One that its callers have left is ending: it is nobody else's answer.
+    while (this.#opening?.controller.signal.aborted) await Promise.allSettled([this.#opening.done]);
+    if (this.#state === 'closing' || this.#state === 'closed') throw this.#notOpen('open');
     this.#opening ??= this.#startOpening();
     await waitForOpening(this.#opening, options.signal, () => this.#aborted('open', options.signal));
   }
@@ -82,12 +84,14 @@ class DefinedBackend implements RemoteBackend {
       try {
         await this.#driver.open(controller.signal);
       } catch (thrown) {
-        if (this.#state === 'opening') this.#state = 'new';
+        if (this.#state !== 'opening') throw this.#notOpen('open');
+        this.#state = 'new';
         throw KvferryError.from(thrown, this.#facts('open'));
       } finally {
         this.#opening = undefined;
       }
-      if (this.#state === 'opening') this.#state = 'open';
+      if (this.#state !== 'opening') throw this.#notOpen('open');
+      this.#state = 'open';
     })();
     // Whoever waits sees the rejection; with nobody left waiting it must not become an unhandled one.
     done.catch(() => {});
@@ -109,7 +113,7 @@ class DefinedBackend implements RemoteBackend {
   }
 
   async put(items: readonly PutItem[], options: PutOptions = {}): Promise<PutResult[]> {
-    const mode = options.mode ?? 'replace';
+    const mode = options.mode === undefined ? 'replace' : options.mode;
     if (mode !== 'replace' && mode !== 'create') {
       const reason = `mode is 'replace' or 'create', not ${JSON.stringify(mode)}`;
       throw new KvferryError('INVALID_ARGUMENT', reason, this.#facts('put'));
@@ -304,6 +308,8 @@ function overlapProblem(items: readonly GetItem[]): string | undefined {
   const byBuffer = new Map<ArrayBufferLike, number[]>();
   for (let index = 0; index < items.length; index += 1) {
     const { into } = items[index] as GetItem;
+    // Nothing is written to a view of no bytes.
+    if (into.byteLength === 0) continue;
     const sharing = byBuffer.get(into.buffer);
     if (sharing === undefined) byBuffer.set(into.buffer, [index]);
     else sharing.push(index);

@@ -43,6 +43,15 @@ export class Listing implements AsyncIterator<ListEntry> {
   }
 
   next(): Promise<IteratorResult<ListEntry>> {
+    if (this.#state === 'new') {
+      try {
+        this.#check();
+      } catch (thrown) {
+        return Promise.reject(thrown);
+      }
+      this.#state = 'running';
+      this.#signal?.addEventListener('abort', this.#abort, { once: true });
+    }
     // One step at a time, also for a consumer that asks for several entries at once.
     const step = this.quiet.then(() => this.#next());
     this.#step = step;
@@ -68,11 +77,6 @@ export class Listing implements AsyncIterator<ListEntry> {
   }
 
   async #next(): Promise<IteratorResult<ListEntry>> {
-    if (this.#state === 'new') {
-      this.#check();
-      this.#state = 'running';
-      this.#signal?.addEventListener('abort', this.#abort, { once: true });
-    }
     if (this.#state === 'done') return { done: true, value: undefined };
     let failure: unknown;
     try {

@@ -92,6 +92,6 @@ function titleOf({ operation, scheme, bytes, concurrency }: Cell): string {
 }
 
 /** `4 MiB`, `256 KiB`. */
-export function sizeText(bytes: number): string {
+function sizeText(bytes: number): string {
   return bytes >= 2 ** 20 ? `${bytes / 2 ** 20} MiB` : `${bytes / 2 ** 10} KiB`;
 }

@@ -338,7 +338,7 @@ describe('an opening that fails', () => {
     await turn();
     if (how === 'abort') abort.abort();
     else await backend.close();
-    await expect(open).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(open).rejects.toMatchObject({ code: how === 'abort' ? 'ABORTED' : 'NOT_OPEN' });
     expect(store.openings).toBe(1);
     expect(vi.getTimerCount()).toBe(0);
   });

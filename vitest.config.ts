@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // Matrices (every layer, every mutant) are what the code was shown to hold against: minutes, for CI. KVFERRY_MATRIX=1 runs them alone.
@@ -11,6 +12,8 @@ export default defineConfig({
     exclude: matrix ? [] : ['**/node_modules/**', '**/*.matrix.test.ts'],
     // One process per file: tests measure memory, sockets and CPU of their own process.
     pool: 'forks',
+    // Vitest leaves one core free, which on two cores is half; and many of these tests wait for a time limit, not for a core.
+    maxWorkers: Math.max(2, availableParallelism()),
     testTimeout: 30_000,
   },
 });

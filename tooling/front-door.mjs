@@ -18,6 +18,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const verbs = {
   start: { run: ['apps/bench/src/main-job/cli.ts'], says: 'store and load real text as KV chunks' },
   test: { run: ['node_modules/vitest/vitest.mjs', 'run'], says: 'all tests' },
+  conformance: { run: ['apps/bench/src/conformance/cli.ts'], says: 'the contract, tried on a backend and a store' },
   'bench:wire': { run: ['apps/bench/src/wire-bench/cli.ts'], says: 'our HTTP beside the others, per GiB of CPU' },
   generate: {
     run: ['tooling/src/generate.ts'],

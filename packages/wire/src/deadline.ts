@@ -50,6 +50,13 @@ export class Deadline {
       this.#look(nowMs);
       return;
     }
+    // A loop that was busy runs its timers before it looks at its sockets. What has come in time must be seen first.
+    setImmediate(this.#strikeIfStillDue);
+  };
+
+  readonly #strikeIfStillDue = (): void => {
+    // Moved meanwhile, it has a timer again; ended, it is infinite.
+    if (performance.now() < this.#atMs) return;
     this.#atMs = Number.POSITIVE_INFINITY;
     this.#strike();
   };

@@ -176,7 +176,7 @@ const mutants: readonly NetworkMutant[] = [
     lmcacheFault: 16,
     rules: { onAbort: 'nothing' },
     among: /^NET-(ABORT|PUT|CONN)/,
-    caught: ['NET-ABORT-01', 'NET-ABORT-04', 'NET-ABORT-07', 'NET-ABORT-08'],
+    caught: ['NET-ABORT-01', 'NET-ABORT-04', 'NET-ABORT-07'],
   },
   {
     fault: 'ends every call with the one that is aborted',

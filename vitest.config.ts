@@ -7,7 +7,7 @@ const matrix = process.env.KVFERRY_MATRIX === '1';
 export default defineConfig({
   test: {
     include: matrix
-      ? ['packages/*/src/**/*.matrix.test.ts']
+      ? ['packages/*/src/**/*.matrix.test.ts', 'apps/*/src/**/*.matrix.test.ts']
       : ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tooling/src/**/*.test.ts'],
     exclude: matrix ? [] : ['**/node_modules/**', '**/*.matrix.test.ts'],
     // One process per file: tests measure memory, sockets and CPU of their own process.

@@ -19,7 +19,7 @@ import type {
 import { BatchCall } from './batch-call.ts';
 import type { BackendDriver, Batch } from './driver.ts';
 import { type ErrorFacts, KvferryError, type Operation } from './errors.ts';
-import { type Key, keyProblem } from './keys.ts';
+import { isKeyPrefix, type Key, keyProblem } from './keys.ts';
 import { Listing } from './listing.ts';
 
 /**
@@ -151,7 +151,8 @@ class DefinedBackend implements RemoteBackend {
         this.#checkUsable('list', options.signal, 'list');
         this.#running.add(listing);
       },
-      (signal) => this.#driver.list(prefix, signal),
+      // No store needs to be asked for what cannot be; some take such a prefix for an error.
+      (signal) => (isKeyPrefix(prefix) ? this.#driver.list(prefix, signal) : nothing()),
       () => this.#running.delete(listing),
       options.signal,
       this.#facts('list'),
@@ -273,6 +274,8 @@ async function waitForOpening(
     signal.removeEventListener('abort', leave);
   }
 }
+
+async function* nothing(): AsyncGenerator<ListEntry> {}
 
 const keyOf = (key: Key): Key => key;
 const keyOfItem = (item: { readonly key: Key }): Key => item.key;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { assertKey, keyProblem, MAX_KEY_BYTES, MAX_KEY_SEGMENT_BYTES } from './keys.ts';
+import { assertKey, isKeyPrefix, keyProblem, MAX_KEY_BYTES, MAX_KEY_SEGMENT_BYTES } from './keys.ts';
 
 describe('a valid key', () => {
   test.each([
@@ -63,4 +63,12 @@ test('any text is a key exactly when it keeps all the rules', () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+test.each(['', 'a', 'a/', 'a/b', 'a/.', 'a/..', '.', 'é', 'x'.repeat(255)])('keys can start with %j', (text) => {
+  expect(isKeyPrefix(text)).toBe(true);
+});
+
+test.each(['/', 'a//', 'a/../', './', 'a/./b', 'a\n', '\uffff', 'x'.repeat(256)])('no key starts with %j', (text) => {
+  expect(isKeyPrefix(text)).toBe(false);
 });

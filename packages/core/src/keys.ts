@@ -2,7 +2,8 @@ import { KvferryError } from './errors.ts';
 
 /**
  * Names one value. 1 to 512 bytes of UTF-8: segments of 1 to 255 bytes joined by single `/`; no `.` or `..` segment, no
- * control character (U+0000 to U+001F, U+007F to U+009F), no lone surrogate.
+ * control character (U+0000 to U+001F, U+007F to U+009F), no lone surrogate, neither U+FFFE nor U+FFFF (the listings of S3 are XML, which
+ * has no way to write them).
  *
  * Every backend stores every valid key and never maps two keys to one object. That `a` and `a/b` live side by side is not
  * promised: some stores refuse it.
@@ -16,6 +17,7 @@ export const MAX_KEY_SEGMENT_BYTES = 255;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
+const unwritable = /[\ufffe\uffff]/;
 
 /** Says what is wrong with a key, or `undefined` for a valid one of at most `maxBytes` bytes. */
 export function keyProblem(key: unknown, maxBytes: number = MAX_KEY_BYTES): string | undefined {
@@ -23,6 +25,7 @@ export function keyProblem(key: unknown, maxBytes: number = MAX_KEY_BYTES): stri
   if (key.length === 0) return 'a key is not empty';
   if (!key.isWellFormed()) return 'a key is well-formed Unicode; this one has a lone surrogate';
   if (controlCharacter.test(key)) return 'a key has no control character';
+  if (unwritable.test(key)) return 'a key has neither U+FFFE nor U+FFFF';
   const byteLength = Buffer.byteLength(key);
   if (byteLength > maxBytes) return `a key has at most ${maxBytes} bytes here; this one has ${byteLength}`;
   for (const segment of key.split('/')) {
@@ -33,6 +36,14 @@ export function keyProblem(key: unknown, maxBytes: number = MAX_KEY_BYTES): stri
     }
   }
   return undefined;
+}
+
+/** Whether a valid key can start with this text. */
+export function isKeyPrefix(text: string): boolean {
+  if (text === '') return true;
+  // What stands behind the last slash goes on; so does a `.`.
+  const last = text.slice(text.lastIndexOf('/') + 1);
+  return keyProblem(last === '' || last === '.' || last === '..' ? `${text}x` : text) === undefined;
 }
 
 /** Throws INVALID_ARGUMENT for what is not a valid key. */

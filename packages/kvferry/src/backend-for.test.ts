@@ -1,16 +1,16 @@
-import { mkdtemp, readdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startSimulator } from '@kvferry/s3-simulator';
 import { describe, expect, test } from 'vitest';
 import { backendFor } from './backend-for.ts';
 import { type LoadedConfig, loadConfig } from './load-config.ts';
+import { temporaryFolder } from './testing/temporary-folder.ts';
 
 const example = (name: string): string => fileURLToPath(new URL(`../../../examples/configs/${name}`, import.meta.url));
 
 async function configured(text: string): Promise<LoadedConfig> {
-  const file = join(await mkdtemp(join(tmpdir(), 'kvferry-config-')), 'lmcache.yaml');
+  const file = join(await temporaryFolder(), 'lmcache.yaml');
   await writeFile(file, text);
   return loadConfig({ file, env: {} });
 }
@@ -80,7 +80,7 @@ test('a read of a store that answers nothing is TIMEOUT within blocking_timeout_
 });
 
 test('file:// and memory:// open the stores of core', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'kvferry-store-'));
+  const folder = await temporaryFolder();
   for (const url of [`file://${folder}`, 'memory://here']) {
     const backend = await backendFor(await configured(`remote_url: "${url}"\n`));
     try {

@@ -1,6 +1,4 @@
-import { dirname, resolve } from 'node:path';
 import {
-  type BackendPlugin,
   circuitBreaker,
   deadline,
   fileBackend,
@@ -15,19 +13,15 @@ import { type RemoteTarget, remoteTarget } from '@kvferry/lmcache';
 import { s3 } from '@kvferry/s3';
 import type { CredentialSource } from '@kvferry/s3-protocol';
 import { configInvalid, type LoadedConfig } from './load-config.ts';
-import { loadPlugins } from './plugins.ts';
+import { type PluginSources, pluginFor } from './plugins.ts';
 
-export interface BackendOptions {
+export interface BackendOptions extends PluginSources {
   /** URL of a store to use in place of the one that the configuration names. Placeholders of a copied example are then no error. */
   readonly endpoint?: string | undefined;
   /** Credentials in place of the configuration's. */
   readonly credentials?: CredentialSource | undefined;
   /** PEM of the authority to trust, in place of the configuration's `ca_file`. */
   readonly ca?: string | undefined;
-  /** Packages or files of further backends to load beside those in `extra_config.kvferry.backends`, seen from the working folder. */
-  readonly backends?: readonly string[] | undefined;
-  /** Plug-ins that are loaded already. */
-  readonly plugins?: readonly BackendPlugin[] | undefined;
 }
 
 type UrlTarget = Extract<RemoteTarget, { readonly kind: 'plugin' }>;
@@ -107,7 +101,7 @@ function hintFor(target: S3Target): string {
   return '. If this store behaves like Amazon S3, add: extra_config: kvferry: { provider: aws }';
 }
 
-/** A store that core brings, or that a plug-in does. Only what is named is loaded. */
+/** A store that core brings, or that a plug-in does. */
 async function openUrl(
   { scheme, url }: UrlTarget,
   loaded: LoadedConfig,
@@ -116,19 +110,8 @@ async function openUrl(
   const rest = url.slice(url.indexOf('://') + 3);
   if (scheme === 'file') return fileBackend({ path: rest });
   if (scheme === 'memory') return memoryBackend({ namespace: rest });
-  const { kvferry } = loaded.config;
-  const plugins = [
-    ...(options.plugins ?? []),
-    ...(await loadPlugins(options.backends ?? [], process.cwd())),
-    ...(await loadPlugins(kvferry.backends ?? [], dirname(resolve(loaded.file)))),
-  ];
-  const plugin = plugins.find((candidate) => candidate.scheme === scheme);
-  if (plugin !== undefined) return plugin.open({ url, options: kvferry.options ?? {} });
-  const known = ['s3', 'file', 'memory', ...plugins.map((candidate) => candidate.scheme)].map((name) => `${name}://`);
-  throw new KvferryError(
-    'CONFIG_INVALID',
-    `remote_url: nothing here opens ${scheme}:// (known: ${known.join(', ')}). Name the package that does; add: extra_config: kvferry: { backends: ["kvferry-backend-${scheme}"] }`,
-  );
+  const plugin = await pluginFor(scheme, loaded, options);
+  return plugin.open({ url, options: loaded.config.kvferry.options ?? {} });
 }
 
 function openS3(target: S3Target, loaded: LoadedConfig, options: BackendOptions): RemoteBackend {

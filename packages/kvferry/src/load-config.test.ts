@@ -1,15 +1,15 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { describeRemote } from './backend-for.ts';
 import { loadConfig } from './load-config.ts';
+import { temporaryFolder } from './testing/temporary-folder.ts';
 
 const example = (name: string): string => fileURLToPath(new URL(`../../../examples/configs/${name}`, import.meta.url));
 
 async function fileWith(text: string): Promise<string> {
-  const file = join(await mkdtemp(join(tmpdir(), 'kvferry-config-')), 'lmcache.yaml');
+  const file = join(await temporaryFolder(), 'lmcache.yaml');
   await writeFile(file, text);
   return file;
 }

@@ -1,13 +1,45 @@
 import { createRequire } from 'node:module';
-import { isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type BackendPlugin, KvferryError } from '@kvferry/core';
+import type { LoadedConfig } from './load-config.ts';
+
+/** Where further backends come from, beside the configuration. */
+export interface PluginSources {
+  /** Packages or files of further backends to load beside those in `extra_config.kvferry.backends`, seen from the working folder. */
+  readonly backends?: readonly string[] | undefined;
+  /** Plug-ins that are loaded already. */
+  readonly plugins?: readonly BackendPlugin[] | undefined;
+}
+
+/**
+ * Finds the plug-in that opens URLs of this scheme. Only what is named is loaded. Rejects with CONFIG_INVALID, with the line to add, where nothing that is
+ * named opens them.
+ */
+export async function pluginFor(
+  scheme: string,
+  loaded: LoadedConfig,
+  { backends = [], plugins = [] }: PluginSources,
+): Promise<BackendPlugin> {
+  const known = [
+    ...plugins,
+    ...(await loadPlugins(backends, process.cwd())),
+    ...(await loadPlugins(loaded.config.kvferry.backends ?? [], dirname(resolve(loaded.file)))),
+  ];
+  const plugin = known.find((candidate) => candidate.scheme === scheme);
+  if (plugin !== undefined) return plugin;
+  const schemes = ['s3', 'file', 'memory', ...known.map((candidate) => candidate.scheme)].map((name) => `${name}://`);
+  throw new KvferryError(
+    'CONFIG_INVALID',
+    `remote_url: nothing here opens ${scheme}:// (known: ${schemes.join(', ')}). Name the package that does; add: extra_config: kvferry: { backends: ["kvferry-backend-${scheme}"] }`,
+  );
+}
 
 /**
  * Loads the plug-ins of backend packages: each one's export `backendPlugin`. A name that starts with `.` or `/` is a file, seen from `folder`; any other is a
  * package, as a program in `folder` would import it. Rejects with CONFIG_INVALID, naming the package and the way out.
  */
-export function loadPlugins(names: readonly string[], folder: string): Promise<BackendPlugin[]> {
+function loadPlugins(names: readonly string[], folder: string): Promise<BackendPlugin[]> {
   return Promise.all(names.map((name) => loadPlugin(name, folder)));
 }
 

@@ -7,7 +7,7 @@ import { describeRemote, type LoadedConfig, loadConfig } from 'kvferry';
 import pc from 'picocolors';
 import { formatBytes, formatCount, parseBytes } from '../shared/format.ts';
 import { DEFAULT_MODEL, modelByName, modelNames } from '../shared/models.ts';
-import { Progress } from './progress.ts';
+import { Progress } from '../shared/progress.ts';
 import { configurationText, planText, resultJson, resultText } from './report.ts';
 import { defaultMaxBytes, type MainJobListener, type Plan, runMainJob, type Store } from './run.ts';
 
@@ -93,7 +93,7 @@ async function run(flags: Flags, signal: AbortSignal): Promise<number> {
   }
   say(`\n${configurationText(loaded)}`);
 
-  const progress = new Progress();
+  const progress = new Progress('{value}/{total} chunks, {eta_formatted} left');
   const listener: MainJobListener = {
     onPlan(plan) {
       say(`\n${planText(plan, model.name)}`);

@@ -2,14 +2,14 @@ import { Presets, SingleBar } from 'cli-progress';
 
 /** A bar on standard error, for a terminal only, and only for what takes longer than a second. */
 export class Progress {
-  readonly #unit: string;
+  readonly #counts: string;
   #phase = '';
   #startedMs = 0;
   #bar: SingleBar | undefined;
 
-  /** `unit`: what is counted, in the plural. */
-  constructor(unit: string) {
-    this.#unit = unit;
+  /** `counts`: what stands behind the bar, such as `{value}/{total} chunks, {eta_formatted} left`. */
+  constructor(counts: string) {
+    this.#counts = counts;
   }
 
   update(phase: string, done: number, total: number): void {
@@ -20,7 +20,7 @@ export class Progress {
       this.#startedMs = performance.now();
     }
     if (this.#bar === undefined && done < total && performance.now() - this.#startedMs > 1000) {
-      const format = `  {phase} {bar} {value}/{total} ${this.#unit}, {eta_formatted} left`;
+      const format = `  {phase} {bar} ${this.#counts}`;
       this.#bar = new SingleBar({ format, clearOnComplete: true, hideCursor: true }, Presets.shades_classic);
       this.#bar.start(total, done, { phase });
     }

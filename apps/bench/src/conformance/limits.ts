@@ -1,0 +1,41 @@
+import type { Level } from '@kvferry/conformance';
+
+/** What a run asks of a store. */
+export interface Load {
+  /** Requests on the wire or, of a backend that is none of ours, operations on single items. */
+  readonly requests: number;
+  /** Bytes of values, both ways together. */
+  readonly bytes: number;
+}
+
+interface Counted extends Load {
+  readonly items: number;
+}
+
+/** Attempts of one request, the first included: the default of the S3 backends. */
+const ATTEMPTS = 3;
+
+const network: Counted = { requests: 13_000, items: 18_000, bytes: 180_000_000 };
+
+/**
+ * What was counted at each level, with a tenth more and rounded: requests and bytes by the simulator under the S3 backend, items by the metrics layer over the memory backend.
+ * `limits.test.ts` counts again.
+ */
+const counted: Readonly<Record<Level, Counted>> = {
+  core: { requests: 10_500, items: 15_000, bytes: 60_000_000 },
+  network,
+  // No case is of this level yet.
+  stress: network,
+};
+
+/** The most that a run of this level may send to an S3 store, with all attempts of each request. */
+export function mostRequests(level: Level): Load {
+  const { requests, bytes } = counted[level];
+  return { requests: requests * ATTEMPTS, bytes: bytes * ATTEMPTS };
+}
+
+/** The most that a run of this level may ask of a backend. */
+export function mostOperations(level: Level): Load {
+  const { items, bytes } = counted[level];
+  return { requests: items, bytes };
+}

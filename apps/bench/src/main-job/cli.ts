@@ -1,4 +1,5 @@
 /** The main job, `npm start`: real text, stored and loaded again by a second process. */
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KvferryError } from '@kvferry/core';
 import { formatFinding } from '@kvferry/lmcache';
@@ -22,7 +23,10 @@ interface Flags {
   readonly json: true | undefined;
 }
 
-const exampleConfig = fileURLToPath(new URL('../../../../examples/configs/s3-basic.yaml', import.meta.url));
+const exampleConfig = relative(
+  process.cwd(),
+  fileURLToPath(new URL('../../../../examples/configs/s3-basic.yaml', import.meta.url)),
+);
 
 const command = new Command('npm start --')
   .description(

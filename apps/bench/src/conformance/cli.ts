@@ -2,14 +2,15 @@
 import { LEVELS, type Level } from '@kvferry/conformance';
 import { KvferryError } from '@kvferry/core';
 import { formatFinding } from '@kvferry/lmcache';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { type LoadedConfig, loadConfig } from 'kvferry';
 import pc from 'picocolors';
+import { type CommandFlags, collectSet, runCommand } from '../shared/command.ts';
 import { Progress } from '../shared/progress.ts';
 import { announcement, CaseLines, headerText, resultJson, verdictText } from './report.ts';
 import { type ConformanceListener, runJob } from './run.ts';
 
-interface Flags {
+interface Flags extends CommandFlags {
   readonly backend: string | undefined;
   readonly target: string | undefined;
   readonly config: string | undefined;
@@ -18,7 +19,6 @@ interface Flags {
   readonly bucket: string | undefined;
   readonly region: string | undefined;
   readonly level: Level | undefined;
-  readonly json: true | undefined;
 }
 
 const command = new Command('npm run conformance --')
@@ -61,38 +61,14 @@ Examples:
   npm run conformance -- --config lmcache.yaml --live
   npm run conformance -- --backend ./my-backend.mjs --target foo://127.0.0.1:7000
   npm run --silent conformance -- --json > conformance.json`,
-  )
-  .exitOverride();
+  );
 
-process.exitCode = await main();
-
-async function main(): Promise<number> {
-  let flags: Flags;
-  try {
-    flags = command.parse().opts<Flags>();
-  } catch (thrown) {
-    // commander has printed help, or what is wrong.
-    return (thrown as { exitCode?: number }).exitCode === 0 ? 0 : 2;
-  }
-  const interrupt = new AbortController();
-  process.once('SIGINT', () => {
-    console.error('\nInterrupted: stopping, and removing what was stored. Press Ctrl-C again to leave it.');
-    interrupt.abort();
-    process.once('SIGINT', () => process.exit(130));
-  });
-  process.once('SIGTERM', () => interrupt.abort());
-  // What a backend throws past its callers is no reason to leave its objects behind.
-  const stray: unknown[] = [];
-  process.on('uncaughtException', (thrown) => stray.push(thrown));
-  try {
-    const code = await run(flags, interrupt.signal);
-    for (const thrown of stray) console.error(pc.red(`Thrown where nobody could catch it: ${String(thrown)}`));
-    return stray.length > 0 ? Math.max(1, code) : code;
-  } catch (thrown) {
-    if (interrupt.signal.aborted) return 130;
-    return fail(thrown, flags);
-  }
-}
+// What a backend throws past its callers is no reason to leave its objects behind.
+const stray: unknown[] = [];
+process.on('uncaughtException', (thrown) => stray.push(thrown));
+const exitCode = await runCommand(command, run, () => 2);
+for (const thrown of stray) console.error(pc.red(`Thrown where nobody could catch it: ${String(thrown)}`));
+process.exitCode = stray.length > 0 ? Math.max(1, exitCode) : exitCode;
 
 async function run(flags: Flags, signal: AbortSignal): Promise<number> {
   const { backend, target, bucket, region, level, live = false } = flags;
@@ -146,18 +122,4 @@ async function configOf({ config, live, set }: Flags): Promise<LoadedConfig | un
     if (live !== true || finding.scope === 'always') console.error(pc.yellow(formatFinding(finding)));
   }
   return loaded;
-}
-
-function fail(thrown: unknown, flags: Flags): number {
-  const error = KvferryError.from(thrown);
-  if (flags.json === true)
-    console.log(JSON.stringify({ error: { code: error.code, message: error.message } }, null, 2));
-  else console.error(pc.red(error.message));
-  return 2;
-}
-
-function collectSet(pair: string, previous: Record<string, string>): Record<string, string> {
-  const split = pair.indexOf('=');
-  if (split < 1) throw new InvalidArgumentError('write it as NAME=value.');
-  return { ...previous, [pair.slice(0, split)]: pair.slice(split + 1) };
 }

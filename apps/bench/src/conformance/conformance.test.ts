@@ -1,22 +1,15 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cases } from '@kvferry/conformance';
 import { type Simulator, startSimulator } from '@kvferry/s3-simulator';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Ended, startCommand } from '../testing/start-command.ts';
 
 const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
 const bucket = 'my-bucket';
 const foreignKey = 'meta-llama_Llama-3.1-8B@1@0@49bc192c478bfc2e@bfloat16';
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
 
 interface Document {
   readonly backend: string;
@@ -41,29 +34,7 @@ afterAll(async () => {
 });
 
 function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const { accessKeyId, secretAccessKey } = simulator.credentials;
-  const child = spawn(process.execPath, [cli, ...args], {
-    cwd: folder,
-    env: {
-      ...process.env,
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      AWS_EC2_METADATA_DISABLED: 'true',
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  let out = '';
-  let err = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  const ended = once(child, 'close').then(([code]): Ended => ({ code: code as number | null, out, err }));
-  return { child, ended };
+  return startCommand(cli, args, simulator.credentials, { cwd: folder, env });
 }
 
 const run = (args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> => start(args, env).ended;

@@ -1,18 +1,18 @@
 /** The main job, `npm start`: real text, stored and loaded again by a second process. */
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { KvferryError } from '@kvferry/core';
 import { formatFinding } from '@kvferry/lmcache';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { describeRemote, type LoadedConfig, loadConfig } from 'kvferry';
 import pc from 'picocolors';
+import { type CommandFlags, collectSet, runCommand } from '../shared/command.ts';
 import { formatBytes, formatCount, parseBytes } from '../shared/format.ts';
 import { DEFAULT_MODEL, modelByName, modelNames } from '../shared/models.ts';
 import { Progress } from '../shared/progress.ts';
 import { configurationText, planText, resultJson, resultText } from './report.ts';
 import { defaultMaxBytes, type MainJobListener, type Plan, runMainJob, type Store } from './run.ts';
 
-interface Flags {
+interface Flags extends CommandFlags {
   readonly config: string | undefined;
   readonly endpoint: string | undefined;
   readonly live: true | undefined;
@@ -20,7 +20,6 @@ interface Flags {
   readonly set: Readonly<Record<string, string>>;
   readonly text: string | undefined;
   readonly maxBytes: number | undefined;
-  readonly json: true | undefined;
 }
 
 const exampleConfig = relative(
@@ -51,33 +50,11 @@ const command = new Command('npm start --')
   .addHelpText(
     'after',
     '\nExample:\n  npm start -- --config lmcache.yaml --model deepseek-v3\n  npm --silent start -- --json',
-  )
-  .exitOverride();
+  );
 
-process.exitCode = await main();
-
-async function main(): Promise<number> {
-  let flags: Flags;
-  try {
-    flags = command.parse().opts<Flags>();
-  } catch (thrown) {
-    // commander has printed help, or what is wrong.
-    return (thrown as { exitCode?: number }).exitCode === 0 ? 0 : 2;
-  }
-  const interrupt = new AbortController();
-  process.once('SIGINT', () => {
-    console.error('\nInterrupted: stopping, and removing what was stored. Press Ctrl-C again to leave it.');
-    interrupt.abort();
-    process.once('SIGINT', () => process.exit(130));
-  });
-  process.once('SIGTERM', () => interrupt.abort());
-  try {
-    return await run(flags, interrupt.signal);
-  } catch (thrown) {
-    if (interrupt.signal.aborted) return 130;
-    return fail(thrown, flags);
-  }
-}
+process.exitCode = await runCommand(command, run, ({ code }) =>
+  ['CONFIG_INVALID', 'INVALID_ARGUMENT', 'UNSUPPORTED'].includes(code) ? 2 : 1,
+);
 
 async function run(flags: Flags, signal: AbortSignal): Promise<number> {
   const store: Store =
@@ -140,21 +117,6 @@ function storeLine(store: Store, loaded: LoadedConfig): string {
 function announcement(plan: Plan): string {
   const what = `${formatBytes(plan.bytes)} in ${formatCount(plan.chunks)} objects`;
   return `About to store ${what} in ${plan.namespace} at ${plan.endpoint}, as: ${plan.identity}. They are removed at the end.`;
-}
-
-function fail(thrown: unknown, flags: Flags): number {
-  const error = KvferryError.from(thrown);
-  if (flags.json === true)
-    console.log(JSON.stringify({ error: { code: error.code, message: error.message } }, null, 2));
-  else console.error(pc.red(error.message));
-  const couldNotRun = ['CONFIG_INVALID', 'INVALID_ARGUMENT', 'UNSUPPORTED'].includes(error.code);
-  return couldNotRun ? 2 : 1;
-}
-
-function collectSet(pair: string, previous: Record<string, string>): Record<string, string> {
-  const split = pair.indexOf('=');
-  if (split < 1) throw new InvalidArgumentError('write it as NAME=value.');
-  return { ...previous, [pair.slice(0, split)]: pair.slice(split + 1) };
 }
 
 function readBytes(text: string): number {

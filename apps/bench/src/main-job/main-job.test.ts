@@ -1,21 +1,14 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Simulator, startSimulator } from '@kvferry/s3-simulator';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type Ended, startCommand } from '../testing/start-command.ts';
 
 const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
 const bucket = 'your-bucket-name';
 const realKey = 'meta-llama_Llama-3.1-8B@1@0@49bc192c478bfc2e@bfloat16';
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
 
 let simulator: Simulator;
 beforeAll(async () => {
@@ -25,27 +18,8 @@ beforeAll(async () => {
 afterAll(() => simulator.close());
 
 function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const { accessKeyId, secretAccessKey } = simulator.credentials;
-  const child = spawn(process.execPath, [cli, '--model', 'qwen2.5-0.5b', '--max-bytes', '13MiB', ...args], {
-    env: {
-      ...process.env,
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      AWS_EC2_METADATA_DISABLED: 'true',
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let out = '';
-  let err = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  const ended = once(child, 'close').then(([code]): Ended => ({ code: code as number | null, out, err }));
-  return { child, ended };
+  const small = ['--model', 'qwen2.5-0.5b', '--max-bytes', '13MiB'];
+  return startCommand(cli, [...small, ...args], simulator.credentials, { env });
 }
 
 const run = (args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> => start(args, env).ended;
@@ -88,7 +62,9 @@ describe('on the embedded simulator', () => {
   });
 
   test('the text is what is asked for', async () => {
-    const file = join(await mkdtemp(join(tmpdir(), 'kvferry-text-')), 'text.txt');
+    const folder = await mkdtemp(join(tmpdir(), 'kvferry-text-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'text.txt');
     await writeFile(file, 'The cat sat on the mat. '.repeat(60));
     const { out } = await run(['--text', file, '--json']);
     expect(JSON.parse(out)).toMatchObject({ text: file, tokens: 422, chunks: 1 });

@@ -10,4 +10,6 @@ export default defineConfig({
   clean: true,
   splitting: true,
   silent: true,
+  // `node:test` is not `test`: some of Node's modules have no name without the prefix.
+  removeNodeProtocol: false,
 });

@@ -1,5 +1,7 @@
 // What a user would write first, against the packages as published.
 import assert from 'node:assert/strict';
+import { runConformance } from '@kvferry/conformance';
+import * as nodeTest from '@kvferry/conformance/node-test';
 import { KvferryError, memoryBackend, type RemoteBackend } from '@kvferry/core';
 import { s3 } from '@kvferry/s3';
 import { startSimulator } from '@kvferry/s3-simulator';
@@ -38,3 +40,9 @@ try {
 
 assert.equal(typeof loadConfig, 'function');
 assert.equal(KvferryError.is(new Error('not ours')), false);
+
+const { capabilities } = memoryBackend();
+const report = await runConformance({ capabilities, createTarget: () => ({ create: memoryBackend }) });
+assert.equal(report.failed, 0);
+assert.equal(typeof nodeTest.describeRemoteBackend, 'function');
+console.log(`conformance: ${report.passed} cases passed`);

@@ -184,7 +184,7 @@ class HttpDriver implements BackendDriver {
   async put(batch: Parameters<BackendDriver['put']>[0], mode: PutMode): Promise<void> {
     await this.#each(batch, async ({ key, parts }): Promise<PutResult> => {
       const headers: Record<string, string> = {};
-      if (this.#rules.sendsChecksum) headers['x-crc32'] = String(parts.reduce((sum, part) => crc32(part, sum), 0));
+      if (this.#rules.sendsChecksum) headers['x-crc32'] = String(crc32(Buffer.concat(parts)));
       if (this.#rules.keepsFragments) headers['x-keep-fragments'] = '1';
       if (mode === 'create' && !this.#rules.createReplaces) headers['x-create'] = '1';
       try {

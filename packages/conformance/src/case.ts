@@ -7,7 +7,7 @@ import type { Level, Provocation } from './types.ts';
  *
  * `bytes`: a network that the proxy can disturb. The provocations: an answer from the proxy (HTTP) or from the author. `rawRead`, `rawWrite`: the
  * author's way past the backend. A capability's name: the backend has it; `no-` before it: the backend does not. `small-values`: its
- * largest value is small enough to be tried.
+ * largest value is small enough to be tried. `requests`: the proxy can tell requests apart.
  */
 export type Need =
   | 'bytes'
@@ -20,7 +20,8 @@ export type Need =
   | 'no-delete'
   | 'no-list'
   | 'no-create'
-  | 'small-values';
+  | 'small-values'
+  | 'requests';
 
 /** One thing that the contract says, tried. */
 export interface ConformanceCase {

@@ -24,6 +24,8 @@ describe('a case runs where its needs are met, and is skipped with the reason wh
     [['rawRead'], { target: { ...target, rawRead: async () => undefined } }, undefined],
     [['rawWrite'], { target: { ...target, rawWrite: async () => {} } }, undefined],
     [['bytes'], { proxy: 'bytes' }, undefined],
+    [['bytes', 'requests'], { proxy: 'bytes' }, 'counts requests, which the proxy sees over HTTP alone'],
+    [['bytes', 'requests'], { proxy: 'bytes and answers' }, undefined],
     [['denied'], { proxy: 'bytes and answers' }, undefined],
     [['denied'], { target: { ...target, provoke: { denied: memoryBackend } } }, undefined],
     [

@@ -43,6 +43,8 @@ function missing(need: Need, { capabilities, target, proxy }: Equipment): string
   switch (need) {
     case 'bytes':
       return proxy === 'none' ? 'needs a network, and the suite names no upstream' : undefined;
+    case 'requests':
+      return proxy === 'bytes and answers' ? undefined : 'counts requests, which the proxy sees over HTTP alone';
     case 'rawRead':
     case 'rawWrite':
       return target[need] === undefined ? `needs ${need}, which the target does not give` : undefined;

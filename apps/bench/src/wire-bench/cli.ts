@@ -18,7 +18,7 @@ const command = new Command('bench:wire')
   .addHelpText(
     'after',
     `
-Takes up to three minutes. Progress goes to standard error. Ends with 1 when a client failed or read or sent wrong bytes; a goal
+Takes three to four minutes. Progress goes to standard error. Ends with 1 when a client failed or read or sent wrong bytes; a goal
 that was missed is shown, and is no failure.
 
 Example:

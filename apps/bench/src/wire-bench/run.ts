@@ -81,10 +81,10 @@ class Field {
 
   async measureCell(cell: Cell, plan: Plan): Promise<Measurement[]> {
     const entered = contendersOf(cell.operation).map((contender) => ({ contender, samples: [] as Sample[] }));
-    const endMs = performance.now() + plan.cellMs;
     for (const { contender } of entered) {
       await this.#tell(contender, { do: 'open', cell, verify: contender.verify });
     }
+    const endMs = performance.now() + plan.cellMs;
     for (let round = 0; round < plan.rounds; round += 1) {
       if (round > 0 && performance.now() > endMs) {
         this.#progress(`time is up after ${round} of ${plan.rounds} rounds`);

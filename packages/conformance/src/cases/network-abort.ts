@@ -98,7 +98,7 @@ export const cases: readonly ConformanceCase[] = [
     title: 'the store sees the requests of an aborted call end',
     sentence: NOTHING_RUNS_ON,
     level: 'network',
-    needs: ['bytes'],
+    needs: ['bytes', 'requests'],
     since: '1.0.0',
     async run({ proxy, keys, value, open, signal }) {
       const backend = await open();

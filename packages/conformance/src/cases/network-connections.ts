@@ -74,7 +74,7 @@ export const cases: readonly ConformanceCase[] = [
     sentence:
       "When a method's promise has settled, nothing of it runs on: no memory is written, no connection is busy.",
     level: 'network',
-    needs: ['bytes'],
+    needs: ['bytes', 'requests'],
     since: '1.0.0',
     async run({ proxy, keys, value, open }) {
       const backend = await open();

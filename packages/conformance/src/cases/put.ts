@@ -409,7 +409,8 @@ export const cases: readonly ConformanceCase[] = [
     async run({ open, keys, value, rawRead }) {
       const backend = await open();
       const [stored = '', empty = '', absent = ''] = keys(3);
-      await backend.put([{ key: stored, parts: [value(700, 1), value(0), value(300, 2)] }]);
+      const put = await backend.put([{ key: stored, parts: [value(700, 1), value(0), value(300, 2)] }]);
+      assert.deepEqual(put, [{ status: 'stored' }]);
       await store(backend, empty, new Uint8Array(0));
       const found = await rawRead(stored);
       assert.ok(found !== undefined, 'nothing is stored under the key');

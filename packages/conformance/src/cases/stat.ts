@@ -14,7 +14,8 @@ export const cases: readonly ConformanceCase[] = [
     async run({ open, key, value }) {
       const backend = await open();
       const stored = key();
-      await backend.put([{ key: stored, parts: [value(1000, 1), value(0), value(24, 2)] }]);
+      const put = await backend.put([{ key: stored, parts: [value(1000, 1), value(0), value(24, 2)] }]);
+      assert.deepEqual(put, [{ status: 'stored' }]);
       const [result] = await backend.stat([stored]);
       assert.equal(result?.status, 'hit');
       assert.equal(result.byteLength, 1024);

@@ -16,6 +16,7 @@ const areas: Readonly<Record<string, string>> = {
   CONC: 'Concurrency',
   MEM: 'Memory',
   ERR: 'Errors',
+  STRESS: 'Stress',
   CONN: 'Connections',
   FAIL: 'Failures',
   MISS: 'Misses',

@@ -20,6 +20,7 @@ import { cases as networkPut } from './network-put.ts';
 import { cases as networkSecrets } from './network-secrets.ts';
 import { cases as put } from './put.ts';
 import { cases as stat } from './stat.ts';
+import { cases as stress } from './stress.ts';
 
 /** Every case of the suite, in the order in which they run. */
 export const cases: readonly ConformanceCase[] = [
@@ -44,4 +45,5 @@ export const cases: readonly ConformanceCase[] = [
   ...networkBatches,
   ...networkConnections,
   ...networkSecrets,
+  ...stress,
 ];

@@ -16,6 +16,7 @@ interface Flags extends CommandFlags {
   readonly config: string | undefined;
   readonly endpoint: string | undefined;
   readonly live: true | undefined;
+  readonly backend: readonly string[];
   readonly model: string;
   readonly set: Readonly<Record<string, string>>;
   readonly text: string | undefined;
@@ -34,6 +35,14 @@ const command = new Command('npm start --')
   .option('--config <file>', 'LMCache YAML file (default: LMCACHE_CONFIG_FILE, else examples/configs/s3-basic.yaml)')
   .addOption(new Option('--endpoint <url>', 'S3 store to use in place of the embedded simulator').conflicts('live'))
   .option('--live', 'use the store that the configuration names')
+  .addOption(
+    new Option(
+      '--backend <name>',
+      'package or ./file of a backend for the URL that the configuration names; repeatable',
+    )
+      .argParser((name: string, previous: readonly string[]) => [...previous, name])
+      .default([], 'none'),
+  )
   .option('--model <name>', `whose KV layout to use: ${modelNames.join(', ')}`, DEFAULT_MODEL)
   .addOption(
     new Option('--set <NAME=value>', 'fill the placeholder {NAME} of a copied example; repeatable')
@@ -90,7 +99,16 @@ async function run(flags: Flags, signal: AbortSignal): Promise<number> {
   const maxBytes = flags.maxBytes ?? defaultMaxBytes();
   try {
     const result = await runMainJob(
-      { loaded, placeholders: flags.set, model, store, textFile: flags.text, maxBytes, signal },
+      {
+        loaded,
+        placeholders: flags.set,
+        backends: flags.backend,
+        model,
+        store,
+        textFile: flags.text,
+        maxBytes,
+        signal,
+      },
       listener,
     );
     progress.stop();

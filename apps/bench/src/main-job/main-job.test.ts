@@ -71,6 +71,23 @@ describe('on the embedded simulator', () => {
   });
 });
 
+test('a backend that a package brings is opened by name', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'kvferry-plugin-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const plugin = join(folder, 'foo.mjs');
+  await writeFile(
+    plugin,
+    `import { fileBackend } from '${import.meta.resolve('@kvferry/core')}';
+     export const backendPlugin = { scheme: 'foo', open: ({ url }) => fileBackend({ path: url.slice('foo://'.length) }) };`,
+  );
+  const config = join(folder, 'lmcache.yaml');
+  await writeFile(config, `remote_url: "foo://${folder}/store"\n`);
+  const { code, out, err } = await run(['--live', '--config', config, '--backend', plugin, '--json']);
+  expect(JSON.parse(out)).toMatchObject({ backend: 'file', chunks: 4, mismatches: 0 });
+  expect(err).toContain('Removed the 4 objects of this run.');
+  expect(code).toBe(0);
+});
+
 describe('what cannot run says why, with exit code 2', () => {
   test.each([
     [['--config', 'nowhere.yaml'], /there is no file nowhere\.yaml/],

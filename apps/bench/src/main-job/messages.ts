@@ -9,6 +9,8 @@ export interface ReaderJob {
   readonly configFile: string;
   readonly placeholders: Readonly<Record<string, string>>;
   readonly endpoint: string | undefined;
+  /** Packages or files of further backends. */
+  readonly backends: readonly string[];
   readonly credentials: Pick<S3Credentials, 'accessKeyId' | 'secretAccessKey'> | undefined;
   readonly engine: EngineMetadata;
   readonly tokens: Uint32Array;

@@ -35,7 +35,8 @@ async function read(job: ReaderJob): Promise<ReaderResult> {
   const loaded = await loadConfig({ file: job.configFile, placeholders: job.placeholders });
   const identity = chunkIdentity(loaded.config, job.engine);
   const chunks = identity.chunker.chunk(job.tokens);
-  const backend = await backendFor(loaded, { endpoint: job.endpoint, credentials: job.credentials });
+  const { backends, credentials, endpoint } = job;
+  const backend = await backendFor(loaded, { backends, credentials, endpoint });
   await backend.open();
   try {
     const keys = chunks.map((chunk) => identity.keyFormat.key(chunk, identity.scope));

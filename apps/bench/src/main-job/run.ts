@@ -30,6 +30,8 @@ export interface MainJob {
   readonly placeholders: Readonly<Record<string, string>>;
   readonly model: ModelShape;
   readonly store: Store;
+  /** Packages or files of further backends, for a configuration whose `remote_url` is theirs. */
+  readonly backends: readonly string[];
   /** `undefined`: this repository's own documentation and source. */
   readonly textFile: string | undefined;
   /** At most this many bytes of KV are made. */
@@ -107,7 +109,8 @@ async function runAgainst(
     throw new KvferryError('INVALID_ARGUMENT', reason);
   }
 
-  const backend = await backendFor(job.loaded, { endpoint, credentials });
+  const { backends } = job;
+  const backend = await backendFor(job.loaded, { backends, credentials, endpoint });
   try {
     await backend.open({ signal: job.signal });
     const plan: Plan = {
@@ -126,6 +129,7 @@ async function runAgainst(
     const readerJob: ReaderJob = {
       configFile: job.loaded.file,
       placeholders: job.placeholders,
+      backends,
       endpoint,
       credentials,
       engine,

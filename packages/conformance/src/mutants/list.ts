@@ -91,11 +91,6 @@ export const mutants: readonly Mutant[] = [
     caught: ['KEYS-11', 'LIST-02', 'LIST-03'],
   },
   {
-    fault: 'reads slashes that follow each other as one',
-    make: entries((inner, prefix, signal) => inner.list({ prefix: prefix.replace(/\/+/g, '/'), signal })),
-    caught: ['LIST-03'],
-  },
-  {
     fault: 'ends after the first page',
     make: entries(async function* (inner, prefix, signal) {
       let count = 0;

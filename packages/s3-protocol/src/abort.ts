@@ -8,7 +8,11 @@ export function abortedError(signal: AbortSignal): KvferryError {
 
 /** Waits for something that cannot be aborted itself, for as long as the signal has not fired. */
 export async function orAborted<T>(pending: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) throw abortedError(signal);
+  if (signal.aborted) {
+    // Nobody hears how it ends.
+    pending.catch(() => {});
+    throw abortedError(signal);
+  }
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(abortedError(signal));
@@ -19,6 +23,27 @@ export async function orAborted<T>(pending: Promise<T>, signal: AbortSignal): Pr
   } finally {
     if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
   }
+}
+
+/**
+ * A signal that fires so long after another: for what may go on a little when its call has ended. `release` lets go of the other.
+ */
+export function laterThan(
+  signal: AbortSignal,
+  delayMs: number,
+): { readonly signal: AbortSignal; readonly release: () => void } {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    timer = setTimeout(() => controller.abort(signal.reason), delayMs);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  const release = (): void => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  };
+  return { signal: controller.signal, release };
 }
 
 /** Pauses, or throws ABORTED as soon as the signal fires. */

@@ -1,5 +1,5 @@
 import { KvferryError } from '@kvferry/core';
-import { pause } from './abort.ts';
+import { orAborted, pause } from './abort.ts';
 import type { StoreAnswer } from './errors.ts';
 import { decideRetry, RetryTokens } from './policy.ts';
 import type { ServerClock } from './signing/clock.ts';
@@ -12,6 +12,21 @@ export interface Attempt {
   /** What came last was wrong though it came whole: nothing of its connection is used again. */
   readonly freshConnection: boolean;
 }
+
+/** Codes by which a store says that temporary credentials have come to their end. */
+export const EXPIRED_CODES: ReadonlySet<string> = new Set([
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'TokenRefreshRequired',
+]);
+/**
+ * The same of sessions. What a store answers once it has forgotten one is written down nowhere; a new session costs a request, and settles it.
+ */
+export const ENDED_SESSION_CODES: ReadonlySet<string> = new Set([
+  ...EXPIRED_CODES,
+  'InvalidToken',
+  'InvalidAccessKeyId',
+]);
 
 /** What an attempt throws when the store has answered, and its answer is an error. */
 export class Refusal extends Error {
@@ -34,12 +49,20 @@ export class Attempts {
   readonly #maxAttempts: number;
   readonly #clock: ServerClock;
   readonly #credentials: CredentialProvider;
+  readonly #endsCredentials: ReadonlySet<string>;
   readonly #tokens = new RetryTokens();
 
-  constructor(maxAttempts: number, clock: ServerClock, credentials: CredentialProvider) {
+  /** `endsCredentials`: codes by which the store says that credentials, or the session, have come to their end. */
+  constructor(
+    maxAttempts: number,
+    clock: ServerClock,
+    credentials: CredentialProvider,
+    endsCredentials: ReadonlySet<string>,
+  ) {
     this.#maxAttempts = maxAttempts;
     this.#clock = clock;
     this.#credentials = credentials;
+    this.#endsCredentials = endsCredentials;
   }
 
   /**
@@ -66,7 +89,7 @@ export class Attempts {
             mayCorrectClock = false;
             continue;
           }
-          if (mayRenewCredentials && (await this.#renewsCredentials(thrown))) {
+          if (mayRenewCredentials && (await this.#renewsCredentials(thrown, signal))) {
             mayRenewCredentials = false;
             continue;
           }
@@ -90,12 +113,10 @@ export class Attempts {
     return this.#clock.correct(answer.headers.get('date') ?? answer.document.serverTime, signedAtMs);
   }
 
-  async #renewsCredentials({ answer, credentials }: Refusal): Promise<boolean> {
-    const { code } = answer.document;
-    const expired = code === 'ExpiredToken' || code === 'ExpiredTokenException' || code === 'TokenRefreshRequired';
-    if (!expired || credentials === 'anonymous') return false;
+  async #renewsCredentials({ answer, credentials }: Refusal, signal: AbortSignal): Promise<boolean> {
+    if (!this.#endsCredentials.has(answer.document.code ?? '') || credentials === 'anonymous') return false;
     this.#credentials.invalidate(credentials);
-    const renewed = await this.#credentials.get();
+    const renewed = await orAborted(Promise.resolve(this.#credentials.get(signal)), signal);
     // A source that has nothing newer gives the same again, and the refusal stands.
     return renewed === 'anonymous' || renewed.sessionToken !== credentials.sessionToken;
   }

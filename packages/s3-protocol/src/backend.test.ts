@@ -13,6 +13,7 @@ import {
   storedBytes,
   virtualEndpoint,
 } from './testing/store.ts';
+import type { CredentialProvider } from './types.ts';
 
 const hit = (byteLength: number) => ({ status: 'hit', byteLength, etag: expect.any(String) });
 
@@ -39,7 +40,7 @@ describe.each([
 
     const listed = await collect(backend.list());
     const expected = ODD_KEYS.map((key, index) => ({ key, byteLength: 1000 + index }));
-    expect(byKey(listed)).toEqual(byKey(expected));
+    expect(byKey(listed)).toMatchObject(byKey(expected));
 
     expect(await backend.delete(ODD_KEYS)).toEqual(ODD_KEYS.map(() => ({ status: 'deleted' })));
     expect(store.listKeys(BUCKET)).toEqual([]);
@@ -145,8 +146,30 @@ describe('get', () => {
     const backend = await openBackend(store);
     const items = () => ['with', 'without'].map((key) => ({ key, into: new Uint8Array(100) }));
     expect(await backend.get(items())).toMatchObject([{ verified: 'checksum' }, { verified: 'length' }]);
+    await store.putObject(BUCKET, 'by AWS', sampleBytes(100), { crc32c: 'none', crc64nvme: 'computed' });
+    const byAws = () => [{ key: 'by AWS', into: new Uint8Array(100) }];
+    expect(await backend.get(byAws())).toMatchObject([{ verified: 'length' }]);
+    const thorough = await openBackend(store, { options: { verify: 'full' } });
+    expect(await thorough.get([...items(), ...byAws()])).toMatchObject([
+      { verified: 'checksum' },
+      { verified: 'length' },
+      { verified: 'checksum' },
+    ]);
     const trusting = await openBackend(store, { options: { verify: 'length' } });
     expect(await trusting.get(items())).toMatchObject([{ verified: 'length' }, { verified: 'length' }]);
+  });
+
+  it('takes another CRC64NVME for CORRUPT, on a second look too, where it looks at that', async () => {
+    const store = await startStore();
+    await store.putObject(BUCKET, 'k', sampleBytes(100), { crc32c: 'none', crc64nvme: { base64: 'AAAAAAAAAAA=' } });
+    const backend = await openBackend(store, { options: { verify: 'full' } });
+    expect(await backend.get([{ key: 'k', into: new Uint8Array(100) }])).toMatchObject([
+      {
+        status: 'failed',
+        error: { code: 'CORRUPT', retry: 'exhausted', message: expect.stringContaining('CRC64NVME') },
+      },
+    ]);
+    expect(store.requests).toHaveLength(2);
   });
 
   it('takes no notice of a checksum of parts', async () => {
@@ -209,7 +232,7 @@ describe('list', () => {
     await Promise.all([...keys, 'q/other'].map((key) => store.putObject(BUCKET, key, sampleBytes(2))));
     const backend = await openBackend(store);
     const listed = await collect(backend.list({ prefix: 'p/' }));
-    expect(byKey(listed)).toEqual(byKey(keys.map((key) => ({ key, byteLength: 2 }))));
+    expect(byKey(listed)).toMatchObject(byKey(keys.map((key) => ({ key, byteLength: 2 }))));
 
     store.clearRequests();
     for await (const entry of backend.list()) {
@@ -225,7 +248,15 @@ describe('list', () => {
       await store.putObject(BUCKET, name, sampleBytes(1));
     }
     const backend = await openBackend(store);
-    expect(await collect(backend.list())).toEqual([{ key: 'good', byteLength: 1 }]);
+    expect(await collect(backend.list())).toMatchObject([{ key: 'good', byteLength: 1 }]);
+  });
+
+  it('says when each value was written', async () => {
+    const store = await startStore();
+    const lastModified = new Date('2026-02-03T04:05:06Z');
+    await store.putObject(BUCKET, 'k', sampleBytes(1), { lastModified });
+    const backend = await openBackend(store);
+    expect(await collect(backend.list())).toEqual([{ key: 'k', byteLength: 1, modifiedMs: lastModified.getTime() }]);
   });
 
   it('takes an error document behind a 200 for the error that it is', async () => {
@@ -284,6 +315,27 @@ describe('credentials', () => {
     expect(store.requests.at(-1)?.headers['x-amz-security-token']).toBe('token-second');
   });
 
+  it('that were renewed between a HEAD and the question what it means are no reason to fail', async () => {
+    const good = { accessKeyId: 'AKIAGOOD', secretAccessKey: 's' };
+    const ended = { accessKeyId: 'AKIAENDED', secretAccessKey: 's', sessionToken: 't', expiresAtMs: 1 };
+    const store = await startStore({ credentials: [good, ended] });
+    await store.putObject(BUCKET, 'k', sampleBytes(10));
+    // What the open asks for, and the HEAD; from then on another call has renewed them.
+    const given = [ended, ended];
+    const credentials: CredentialProvider = {
+      get: () => given.shift() ?? good,
+      invalidate: () => {},
+      describe: () => 'source',
+    };
+    const backend = await openBackend(store, { credentials, options: { maxAttempts: 1 } });
+    expect(await backend.stat(['k'])).toMatchObject([{ status: 'hit', byteLength: 10 }]);
+    expect(store.requests.map(({ method, status }) => `${method} ${status}`)).toEqual([
+      'HEAD 400',
+      'GET 206',
+      'HEAD 200',
+    ]);
+  });
+
   it('that cannot be renewed are an error, after one request', async () => {
     const store = await startStore();
     const backend = await openBackend(store);
@@ -320,7 +372,15 @@ describe('credentials', () => {
     const backend = createS3Backend({
       scheme: 's3',
       endpoint: pathEndpoint(store),
-      profile: { id: 'test', create: true, checksum: 'crc32c', bulkDelete: true, maxPutBytes: 1 },
+      profile: {
+        id: 'test',
+        create: true,
+        checksum: 'crc32c',
+        bulkDelete: true,
+        maxPutBytes: 1,
+        multipart: 'none',
+        listing: 'any',
+      },
       credentials: late,
       options: { bucket: BUCKET },
     });
@@ -344,6 +404,7 @@ it('says what it works with, and no secret', async () => {
       region: 'us-east-1',
       profile: 'test',
       checksum: 'crc32c by aws-crt',
+      protocol: 'http/1.1',
       identity: expect.stringMatching(/^static .*…/),
     },
   });

@@ -19,25 +19,30 @@ import {
 } from '@kvferry/core';
 import { createWireClient, type WireClient, type WireClientOptions, type WireTimeouts } from '@kvferry/wire';
 import { abortedError, orAborted } from './abort.ts';
-import { Attempts } from './attempts.ts';
-import { type Crc32cSource, loadCrc32c } from './checksum.ts';
+import { Attempts, ENDED_SESSION_CODES, EXPIRED_CODES } from './attempts.ts';
+import { loadDigests } from './checksum.ts';
 import { ControlPlane } from './control-plane.ts';
-import { byteLengthOf, DataPlane } from './data-plane.ts';
+import { byteLengthOf, DataPlane, type DataPlaneParts } from './data-plane.ts';
 import { endpointUrl, requestTarget } from './endpoint.ts';
 import type { ErrorContext } from './errors.ts';
 import { Limiter } from './limiter.ts';
 import { deleteObject, deleteObjects } from './operations/delete.ts';
 import { getObject } from './operations/get.ts';
+import { RangedReads } from './operations/get-ranges.ts';
 import { listObjects } from './operations/list.ts';
-import { putObject } from './operations/put.ts';
+import { type PayloadProtection, putObject } from './operations/put.ts';
+import { PartedWrites } from './operations/put-parts.ts';
 import { statObject } from './operations/stat.ts';
 import { resolveCa } from './options.ts';
+import { effectiveMultipart, maxValueBytes } from './part-plan.ts';
 import { warnOfProxies } from './proxies.ts';
+import { sessionRequests } from './sessions.ts';
 import { ServerClock } from './signing/clock.ts';
 import { EMPTY_PAYLOAD_SHA256, Signer, UNSIGNED_PAYLOAD } from './signing/sigv4.ts';
 import { Suspects } from './suspects.ts';
 import { Turns } from './turns.ts';
-import type { S3Dialect } from './types.ts';
+import type { CredentialProvider, MultipartProfile, S3Dialect, SessionRequest } from './types.ts';
+import { type Verification, verificationOf } from './verification.ts';
 
 /**
  * Makes a backend of a dialect. Nothing is read and nothing connects before `open`; `open` asks for credentials, and
@@ -52,17 +57,30 @@ export function createS3Backend(dialect: S3Dialect): RemoteBackend {
 
 const DEFAULT_MAX_REQUESTS_IN_FLIGHT = 64;
 const DEFAULT_MAX_ATTEMPTS = 3;
+/** Where S3 expects the token of temporary credentials. */
+const SECURITY_TOKEN = 'x-amz-security-token';
 const DEFAULT_TIMEOUTS: WireTimeouts = { connectMs: 3000, firstByteMs: 5000, stallMs: 5000 };
+
+/** For I/O threads, which load it themselves. It lies beside this module, in the sources as in what is built of them. */
+const DIGEST_MODULE = new URL(import.meta.url.endsWith('.ts') ? './checksum.ts' : './checksum.js', import.meta.url);
 
 /** From this size on the checksum of a value (0.07 ms at 14 GB/s) waits for its turn. */
 const LARGE_BYTES = 1024 * 1024;
+
+/** What requests of every kind go over. */
+type PartsOnWire = Omit<DataPlaneParts, 'credentials' | 'attempts' | 'context' | 'signer'>;
 
 /** What exists while the backend is open. */
 interface OpenParts {
   readonly wire: WireClient;
   readonly data: DataPlane;
   readonly control: ControlPlane;
-  readonly crc32c: Crc32cSource | undefined;
+  readonly verification: Verification;
+  readonly protection: PayloadProtection;
+  /** Where large values come by ranges, and go in parts. */
+  readonly large: { readonly reads: RangedReads; readonly writes: PartedWrites } | undefined;
+  /** Ends what runs for no call of its own. */
+  readonly closed: AbortController;
 }
 
 class S3Driver implements BackendDriver {
@@ -74,17 +92,22 @@ class S3Driver implements BackendDriver {
   readonly #suspects = new Suspects();
   readonly #turns = new Turns();
   readonly #width: number;
+  readonly #multipart: MultipartProfile | 'none';
   #open: OpenParts | undefined;
 
   constructor(dialect: S3Dialect) {
     this.#dialect = dialect;
-    const { credentials, endpoint, profile, scheme } = dialect;
+    const { credentials, endpoint, profile, scheme, sessions } = dialect;
+    const identity = (): string =>
+      sessions === undefined ? credentials.describe() : `session of ${credentials.describe()}`;
+    this.#multipart = effectiveMultipart(profile, dialect.options.multipart);
     this.#width = dialect.options.maxRequestsInFlight ?? DEFAULT_MAX_REQUESTS_IN_FLIGHT;
     this.#context = {
       endpoint,
       get identity() {
-        return credentials.describe();
+        return identity();
       },
+      sessionRight: sessions?.right,
     };
     this.#details = {
       endpoint: endpointUrl(endpoint),
@@ -92,75 +115,104 @@ class S3Driver implements BackendDriver {
       region: endpoint.region,
       profile: profile.id,
       checksum: profile.checksum,
-      identity: credentials.describe(),
+      // Asked for anew: the source says what it is with its first credentials, and others follow these.
+      get identity() {
+        return identity();
+      },
     };
+    const { ioThreads = 0, http2 } = dialect.options;
+    const negotiates = http2 === 'prefer' && endpoint.scheme === 'https';
+    this.#details.protocol = negotiates ? 'not yet known' : 'http/1.1';
+    if (ioThreads > 0) this.#details.ioThreads = String(ioThreads);
     this.info = { scheme, namespace: endpoint.bucket, details: this.#details };
     this.capabilities = {
       delete: true,
       list: true,
       create: profile.create,
-      limits: { maxValueBytes: profile.maxPutBytes, maxKeyBytes: MAX_KEY_BYTES },
+      limits: { maxValueBytes: maxValueBytes(profile), maxKeyBytes: profile.maxKeyBytes ?? MAX_KEY_BYTES },
     };
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    const { credentials, endpoint, options, profile, scheme } = this.#dialect;
+    const { credentials, endpoint, options, profile, scheme, sessions, signing } = this.#dialect;
     warnOfProxies();
-    const [ca, crc32c] = await orAborted(
+    const [ca, checksums] = await orAborted(
       Promise.all([
         resolveCa(options),
-        profile.checksum === 'crc32c' ? loadCrc32c() : undefined,
+        profile.checksum === 'crc32c' ? loadDigests() : undefined,
         // Here, not in the first request: who has no credentials hears of it at once.
-        credentials.get(),
+        credentials.get(signal),
       ]),
       signal,
     );
     // What only now is known.
-    if (crc32c !== undefined) this.#details.checksum = `crc32c by ${crc32c.implementation}`;
-    this.#details.identity = credentials.describe();
+    if (checksums !== undefined) this.#details.checksum = `crc32c by ${checksums.implementation}`;
     const timeouts: WireTimeouts = {
       connectMs: options.timeouts?.connectMs ?? DEFAULT_TIMEOUTS.connectMs,
       firstByteMs: options.timeouts?.firstByteMs ?? DEFAULT_TIMEOUTS.firstByteMs,
       stallMs: options.timeouts?.stallMs ?? DEFAULT_TIMEOUTS.stallMs,
     };
-    const wireOptions: WireClientOptions = { timeouts, ca };
-    const wire = this.#dialect.wire ?? makeWire(wireOptions);
+    const freshOptions: WireClientOptions = { timeouts, ca, digests: checksums, http2: options.http2 };
+    const { ioThreads } = options;
+    const digestModule = checksums === undefined ? undefined : DIGEST_MODULE.href;
+    const wire = this.#dialect.wire ?? makeWire({ ...freshOptions, ioThreads, digestModule });
     const clock = new ServerClock();
-    const shared = {
+    const { service, tokenHeader } = signing ?? { service: 's3', tokenHeader: SECURITY_TOKEN };
+    const onWire: PartsOnWire = {
       backend: `${scheme}://${endpoint.bucket}`,
       clock,
-      credentials,
       limiter: new Limiter(this.#width),
-      attempts: new Attempts(options.maxAttempts ?? DEFAULT_MAX_ATTEMPTS, clock, credentials),
+      target: requestTarget(endpoint),
+      wire,
+      makeFreshWire: this.#dialect.wire === undefined ? () => createWireClient(freshOptions) : undefined,
+      onProtocol: (protocol) => {
+        this.#details.protocol = protocol;
+      },
+      emptyPayloadHash: options.payloadSigning === 'sha256' ? EMPTY_PAYLOAD_SHA256 : UNSIGNED_PAYLOAD,
+    };
+
+    const closed = new AbortController();
+    const signedBy = sessions?.provider(this.#sessionRequests(onWire, closed.signal)) ?? credentials;
+    const shared = {
+      ...onWire,
+      credentials: signedBy,
+      attempts: this.#attempts(clock, signedBy),
       context: this.#context,
     };
+    const data = new DataPlane({ ...shared, signer: new Signer({ region: endpoint.region, service, tokenHeader }) });
+    const verification = verificationOf(options.verify ?? 'fast', profile.checksum);
+    const protection: PayloadProtection = { checksums, payloadSigning: options.payloadSigning ?? 'unsigned' };
     this.#open = {
       wire,
-      crc32c,
-      data: new DataPlane({
+      closed,
+      data,
+      verification,
+      protection,
+      large: this.#largeValues(data, verification, protection),
+      control: new ControlPlane({
         ...shared,
-        target: requestTarget(endpoint),
-        wire,
-        makeFreshWire: this.#dialect.wire === undefined ? () => createWireClient(wireOptions) : undefined,
-        emptyPayloadHash: options.payloadSigning === 'sha256' ? EMPTY_PAYLOAD_SHA256 : UNSIGNED_PAYLOAD,
-        signer: new Signer({ region: endpoint.region, service: 's3', tokenHeader: 'x-amz-security-token' }),
+        endpoint,
+        signsBy: sessions === undefined ? 'credentials' : 'sessions',
+        service,
+        ca,
+        timeouts,
+        maxRequestsInFlight: this.#width,
       }),
-      control: new ControlPlane({ ...shared, endpoint, ca, timeouts, maxRequestsInFlight: this.#width }),
     };
   }
 
   async stat(batch: Batch<Key, StatResult>): Promise<void> {
     const { data } = this.#parts();
-    await batch.each(this.#width, (key) => statObject(data, key, batch.signal));
+    await batch.each(this.#width, (key) => statObject(data, key, this.#dialect.profile.stat, batch.signal));
   }
 
   async get(batch: Batch<GetItem, GetResult>): Promise<void> {
-    const { crc32c, data } = this.#parts();
-    const verifies = crc32c !== undefined && this.#dialect.options.verify !== 'length';
-    const startCrc = verifies ? () => crc32c.start() : undefined;
+    const { data, large, verification } = this.#parts();
     await batch.each(this.#width, async (item) => {
       try {
-        return await getObject(data, item, startCrc, batch.signal);
+        return large?.reads.takes(item)
+          ? await large.reads.get(item, batch.signal)
+          : await getObject(data, item, verification, batch.signal);
       } catch (thrown) {
         if (KvferryError.is(thrown) && thrown.code === 'CORRUPT') this.#suspects.add(item.key);
         throw thrown;
@@ -169,20 +221,20 @@ class S3Driver implements BackendDriver {
   }
 
   async put(batch: Batch<PutItem, PutResult>, mode: PutMode): Promise<void> {
-    const { crc32c, data } = this.#parts();
-    const protection = { crc32c, payloadSigning: this.#dialect.options.payloadSigning ?? 'unsigned' } as const;
-    await batch.each(this.#width, async (item) => {
+    const { signal } = batch;
+    const { data, large, protection } = this.#parts();
+    const putWhole = async (item: PutItem, itemMode: PutMode): Promise<PutResult> => {
       if (byteLengthOf(item.parts) >= LARGE_BYTES) {
         await this.#turns.next();
-        if (batch.signal.aborted) throw abortedError(batch.signal);
+        if (signal.aborted) throw abortedError(signal);
       }
-      const result = await putObject(
-        data,
-        item,
-        this.#suspects.has(item.key) ? 'replace' : mode,
-        protection,
-        batch.signal,
-      );
+      return putObject(data, item, itemMode, protection, signal);
+    };
+    await batch.each(this.#width, async (item) => {
+      const itemMode = this.#suspects.has(item.key) ? 'replace' : mode;
+      const result = large?.writes.takes(item)
+        ? await large.writes.put(item, itemMode, signal)
+        : await putWhole(item, itemMode);
       this.#suspects.delete(item.key);
       return result;
     });
@@ -190,18 +242,55 @@ class S3Driver implements BackendDriver {
 
   async delete(batch: Batch<Key, DeleteResult>): Promise<void> {
     const { control, data } = this.#parts();
-    if (this.#dialect.profile.bulkDelete) await deleteObjects(control, batch, this.#context);
+    if (this.#dialect.profile.bulkDelete) await deleteObjects(control, data, batch, this.#context);
     else await batch.each(this.#width, (key) => deleteObject(data, key, batch.signal));
   }
 
   list(prefix: string, signal: AbortSignal): AsyncIterable<ListEntry> {
-    return listObjects(this.#parts().control, prefix, signal);
+    return listObjects(this.#parts().control, prefix, this.#dialect.profile.listing, this.#context, signal);
   }
 
   async close(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
+    open?.closed.abort(new KvferryError('ABORTED', 'the backend was closed'));
     await Promise.all([open?.control.close(), open?.wire.close()]);
+  }
+
+  #largeValues(plane: DataPlane, verification: Verification, protection: PayloadProtection): OpenParts['large'] {
+    const multipart = this.#multipart;
+    if (multipart === 'none') return undefined;
+    const common = { plane, multipart, width: this.#width };
+    return {
+      reads: new RangedReads({ ...common, verification }),
+      writes: new PartedWrites({ ...common, protection, turns: this.#turns }),
+    };
+  }
+
+  /** Sends what opens sessions, signed by the credentials that the dialect names. */
+  #sessionRequests(onWire: PartsOnWire, closed: AbortSignal): SessionRequest {
+    const { credentials, endpoint, sessions, signing } = this.#dialect;
+    const service = signing?.service ?? 's3';
+    const plane = new DataPlane({
+      ...onWire,
+      credentials,
+      attempts: this.#attempts(onWire.clock, credentials),
+      context: {
+        endpoint,
+        get identity() {
+          return credentials.describe();
+        },
+        sessionRight: sessions?.right,
+      },
+      signer: new Signer({ region: endpoint.region, service, tokenHeader: SECURITY_TOKEN }),
+    });
+    return sessionRequests(plane, closed);
+  }
+
+  #attempts(clock: ServerClock, credentials: CredentialProvider): Attempts {
+    const { credentials: base, options } = this.#dialect;
+    const ends = credentials === base ? EXPIRED_CODES : ENDED_SESSION_CODES;
+    return new Attempts(options.maxAttempts ?? DEFAULT_MAX_ATTEMPTS, clock, credentials, ends);
   }
 
   #parts(): OpenParts {

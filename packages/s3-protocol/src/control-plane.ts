@@ -34,6 +34,10 @@ export interface ControlPlaneParts {
   readonly maxRequestsInFlight: number;
   readonly clock: ServerClock;
   readonly credentials: CredentialProvider;
+  /** What these credentials are. Of `sessions` the SDK makes none by itself: it signs by the ones that are there. */
+  readonly signsBy: 'credentials' | 'sessions';
+  /** That signatures are for. */
+  readonly service: string;
   readonly limiter: Limiter;
   readonly attempts: Attempts;
   readonly context: ErrorContext;
@@ -51,6 +55,11 @@ export class ControlPlane {
 
   constructor(parts: ControlPlaneParts) {
     this.#parts = parts;
+  }
+
+  /** Names the backend in telemetry. */
+  get backend(): string {
+    return this.#parts.backend;
   }
 
   /** Sends what `request` sends, until it is answered or given up. */
@@ -89,7 +98,7 @@ export class ControlPlane {
     request: (parts: ControlRequest) => Promise<T>,
   ): Promise<T> {
     const { clock, context, credentials, limiter } = this.#parts;
-    const used = await orAborted(Promise.resolve(credentials.get()), signal);
+    const used = await orAborted(Promise.resolve(credentials.get(signal)), signal);
     await limiter.acquire(signal);
     const startMs = performance.now();
     let httpStatus = 200;
@@ -120,6 +129,7 @@ export class ControlPlane {
           endMs: performance.now(),
           bytes: 0,
           httpStatus,
+          protocol: httpStatus === 0 ? undefined : 'http/1.1',
           errorCode,
           remoteAddress: undefined,
         });
@@ -128,7 +138,7 @@ export class ControlPlane {
   }
 
   async #load(): Promise<{ readonly sdk: Sdk; readonly client: S3Client }> {
-    const { ca, endpoint, maxRequestsInFlight, timeouts } = this.#parts;
+    const { ca, endpoint, maxRequestsInFlight, service, signsBy, timeouts } = this.#parts;
     const sdk = await import('@aws-sdk/client-s3');
     const agentOptions: AgentOptions = { keepAlive: true, maxSockets: maxRequestsInFlight };
     const client = new sdk.S3Client({
@@ -138,6 +148,8 @@ export class ControlPlane {
       region: endpoint.region,
       forcePathStyle: endpoint.addressing === 'path',
       ...(await this.#identity()),
+      // Not among its options, and yet what it goes by: left out, it signs for `s3` under a session that it has not opened itself.
+      ...{ signingName: service },
       // The same attempts as on the data plane; two kinds of retries would multiply.
       maxAttempts: 1,
       // Its newer default breaks stores that do not know its checksums.
@@ -147,7 +159,7 @@ export class ControlPlane {
       useDualstackEndpoint: false,
       useFipsEndpoint: false,
       useArnRegion: false,
-      disableS3ExpressSessionAuth: true,
+      disableS3ExpressSessionAuth: signsBy === 'credentials',
       requestHandler: {
         connectionTimeout: timeouts.connectMs,
         socketTimeout: Math.max(timeouts.firstByteMs, timeouts.stallMs),
@@ -158,25 +170,43 @@ export class ControlPlane {
         ),
       },
     });
+    if (endpoint.addressing === 'path') putBucketIntoPath(client, endpoint);
     return { sdk, client };
   }
 
   async #identity(): Promise<Partial<ConstructorParameters<Sdk['S3Client']>[0]>> {
     const { credentials } = this.#parts;
     if ((await credentials.get()) === 'anonymous') return { signer: { sign: async (request) => request } };
-    return {
-      credentials: async () => {
-        const { accessKeyId, secretAccessKey, sessionToken } = (await credentials.get()) as S3Credentials;
-        const pair =
-          sessionToken === undefined
-            ? { accessKeyId, secretAccessKey }
-            : { accessKeyId, secretAccessKey, sessionToken };
-        // The SDK keeps what does not expire, and asks again for what expires within five minutes. The provider keeps
-        // its own books; so it is always asked.
-        return { ...pair, expiration: new Date(Date.now() + 60_000) };
-      },
+    const current = async () => {
+      const { accessKeyId, secretAccessKey, sessionToken } = (await credentials.get()) as S3Credentials;
+      const pair =
+        sessionToken === undefined ? { accessKeyId, secretAccessKey } : { accessKeyId, secretAccessKey, sessionToken };
+      // The SDK keeps what does not expire, and asks again for what expires within five minutes. The provider keeps
+      // its own books; so it is always asked.
+      return { ...pair, expiration: new Date(Date.now() + 60_000) };
     };
+    return { credentials: current, s3ExpressIdentityProvider: { getS3ExpressIdentity: current } };
   }
+}
+
+/**
+ * Puts the bucket where `forcePathStyle` should have put it. Of a directory bucket the SDK makes a part of the host, unless that is an address, and then it
+ * writes a slash too many behind it.
+ */
+function putBucketIntoPath(client: S3Client, { bucket, host }: S3Endpoint): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as { hostname: string; path: string };
+      if (request.hostname === `${bucket}.${host}`) {
+        request.hostname = host;
+        request.path = `/${bucket}${request.path}`;
+      }
+      if (request.path.startsWith(`/${bucket}//`)) request.path = request.path.replace('//', '/');
+      return next(args);
+    },
+    // Before the Host header is written, and so before the signature.
+    { step: 'build', priority: 'high', name: 'kvferryPathAddressing' },
+  );
 }
 
 type Place = S3Endpoint['connectTo'];

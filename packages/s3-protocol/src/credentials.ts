@@ -1,4 +1,5 @@
 import { KvferryError } from '@kvferry/core';
+import { withoutSecrets } from './errors.ts';
 import type { CredentialProvider, CredentialSource, S3Credentials, SigningCredentials } from './types.ts';
 
 /**
@@ -98,19 +99,21 @@ export class RefreshingProvider implements CredentialProvider {
 
 async function loadFromChain(): Promise<LoadedCredentials> {
   const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
+  // An empty variable counts as none, as with every variable of AWS.
+  const profile = process.env.AWS_PROFILE || 'default';
   try {
-    // A chain of its own for each load: the SDK's keeps what it once found.
-    return loaded(await fromNodeProviderChain()());
+    // A chain of its own for each load, and files read anew: the SDK's keeps what it once found.
+    return loaded(await fromNodeProviderChain({ ignoreCache: true })(), profile);
   } catch (thrown) {
     const metadata =
       process.env.AWS_EC2_METADATA_DISABLED === 'true'
         ? 'instance metadata (switched off by AWS_EC2_METADATA_DISABLED)'
         : 'instance metadata';
-    throw new KvferryError(
-      'UNAUTHENTICATED',
-      `no credentials found (${messageOf(thrown)}). Tried: environment, profile ${process.env.AWS_PROFILE ?? 'default'} of the shared files, SSO, web identity, container, ${metadata}. ` +
+    throw noCredentials(
+      thrown,
+      (problem) =>
+        `no credentials found (${problem}). Tried: environment, profile ${profile} of the shared files, SSO, web identity, container, ${metadata}. ` +
         'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the option `credentials`: { accessKeyId, secretAccessKey }, { awsProfile }, or "anonymous" for a public bucket',
-      { cause: thrown },
     );
   }
 }
@@ -118,15 +121,25 @@ async function loadFromChain(): Promise<LoadedCredentials> {
 async function loadFromProfile(profile: string): Promise<LoadedCredentials> {
   const { fromIni } = await import('@aws-sdk/credential-providers');
   try {
-    return { ...loaded(await fromIni({ profile, ignoreCache: true })()), origin: `profile ${profile}` };
+    return loaded(await fromIni({ profile, ignoreCache: true })(), profile);
   } catch (thrown) {
-    throw new KvferryError(
-      'UNAUTHENTICATED',
-      `profile ${JSON.stringify(profile)} gives no credentials (${messageOf(thrown)}). Tried: ~/.aws/credentials and ~/.aws/config, or what AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE name. ` +
+    throw noCredentials(
+      thrown,
+      (problem) =>
+        `profile ${JSON.stringify(profile)} gives no credentials (${problem}). Tried: ~/.aws/credentials and ~/.aws/config, or what AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE name. ` +
         'Add the profile there, sign in again where it is one of SSO (`aws sso login`), or name another by the option `credentials`: { awsProfile }',
-      { cause: thrown },
     );
   }
+}
+
+function noCredentials(thrown: unknown, reason: (problem: string) => string): KvferryError {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  // Node's words for a command that failed: the command as it was called and all that it wrote, whatever stood there.
+  if (message.startsWith('Command failed')) {
+    const problem = 'the command of credential_process failed; run it by hand to see why';
+    return new KvferryError('UNAUTHENTICATED', reason(problem));
+  }
+  return new KvferryError('UNAUTHENTICATED', reason(withoutSecrets(message)), { cause: thrown });
 }
 
 interface SdkCredentials {
@@ -138,19 +151,7 @@ interface SdkCredentials {
   readonly $source?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Most specific first: a profile that assumes a role by a web identity has the features of all three. */
-const ORIGINS: readonly (readonly [feature: RegExp, origin: string])[] = [
-  [/SSO/, 'SSO'],
-  [/STS_ASSUME_ROLE_WEB_ID|STS_WEB_ID/, 'web identity'],
-  [/PROFILE/, 'profile'],
-  [/ENV_VARS/, 'environment'],
-  [/HTTP/, 'container'],
-  [/IMDS/, 'instance metadata'],
-  [/PROCESS/, 'process'],
-];
-
-function loaded(credentials: SdkCredentials): LoadedCredentials {
-  const features = Object.keys(credentials.$source ?? {}).join(' ');
+function loaded(credentials: SdkCredentials, profile: string): LoadedCredentials {
   return {
     credentials: {
       accessKeyId: credentials.accessKeyId,
@@ -158,14 +159,37 @@ function loaded(credentials: SdkCredentials): LoadedCredentials {
       sessionToken: credentials.sessionToken,
       expiresAtMs: credentials.expiration?.getTime(),
     },
-    origin: ORIGINS.find(([feature]) => feature.test(features))?.[1],
+    origin: originOf(Object.keys(credentials.$source ?? {}), profile),
   };
 }
 
-function masked(accessKeyId: string): string {
-  return accessKeyId.length < 12 ? '…' : `${accessKeyId.slice(0, 4)}…${accessKeyId.slice(-2)}`;
+/** By the SDK's features. A profile that leads on has its own among those of what it leads to. */
+function originOf(features: readonly string[], profile: string): string {
+  const has = (pattern: RegExp) => features.some((feature) => pattern.test(feature));
+  if (has(/^CREDENTIALS_PROFILE/)) {
+    const way = PROFILE_WAYS.find(([feature]) => has(feature))?.[1];
+    return way === undefined ? `profile ${profile}` : `profile ${profile} (${way})`;
+  }
+  // The one source that has none.
+  return ORIGINS.find(([feature]) => has(feature))?.[1] ?? 'instance metadata';
 }
 
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+type FeatureNames = readonly (readonly [feature: RegExp, name: string])[];
+
+/** A role may be taken by what any of the others gave. */
+const PROFILE_WAYS: FeatureNames = [
+  [/SOURCE_PROFILE/, 'role'],
+  [/SSO/, 'SSO'],
+  [/WEB_ID/, 'web identity'],
+  [/PROCESS/, 'process'],
+];
+
+const ORIGINS: FeatureNames = [
+  [/WEB_ID/, 'web identity'],
+  [/ENV_VARS/, 'environment'],
+  [/HTTP/, 'container'],
+];
+
+function masked(accessKeyId: string): string {
+  return accessKeyId.length < 12 ? '…' : `${accessKeyId.slice(0, 4)}…${accessKeyId.slice(-2)}`;
 }

@@ -2,7 +2,6 @@ import { type Key, KvferryError, type Operation } from '@kvferry/core';
 import { type WireClient, WireError, type WireRequest, type WireResponse } from '@kvferry/wire';
 import { orAborted } from './abort.ts';
 import { type Attempt, type Attempts, Refusal } from './attempts.ts';
-import type { Crc32c } from './checksum.ts';
 import { escapeKey, type RequestTarget } from './endpoint.ts';
 import { readErrorDocument } from './error-body.ts';
 import { type ErrorContext, errorOfWire, judgeAnswer, type StoreAnswer } from './errors.ts';
@@ -16,7 +15,10 @@ import type { CredentialProvider, SigningCredentials } from './types.ts';
 export interface ObjectRequest<Result> {
   readonly operation: Operation;
   readonly method: WireRequest['method'];
+  /** Empty for the bucket itself. */
   readonly key: Key;
+  /** Escaped, sorted by name, every name with its `=`. Default: none. */
+  readonly query?: string | undefined;
   /** `x-amz-*` headers, name and value in turn. They are signed. */
   readonly signedHeaders: readonly string[];
   /** Headers that are not signed. */
@@ -25,14 +27,18 @@ export interface ObjectRequest<Result> {
   readonly payloadHash?: string | undefined;
   readonly body?: readonly Uint8Array[] | undefined;
   readonly into?: Uint8Array | undefined;
-  /** Begins the checksum of one attempt's body. */
-  readonly startCrc?: (() => Crc32c) | undefined;
+  /** Name of the digest to take of the body as it arrives in `into`. */
+  readonly digest?: string | undefined;
   readonly signal: AbortSignal;
+  /** In place of `signal` once the request is on the wire, for one that is not to be lost there. */
+  readonly sentSignal?: AbortSignal | undefined;
+  /** Shares no connection with what came before, at the first attempt already. */
+  readonly freshConnection?: boolean | undefined;
   /**
    * Result of an answer that this operation knows; `undefined` for one that is to be judged as an error. Throws for one
    * that is a lie.
    */
-  accept(response: WireResponse, crc: Crc32c | undefined): Result | undefined;
+  accept(response: WireResponse): Result | undefined;
   /** What an absent key means; `undefined` for a put, to which it is no answer. */
   readonly onMiss: Result | undefined;
 }
@@ -47,6 +53,8 @@ export interface DataPlaneParts {
    * Makes a client without connections, for an attempt that is to share nothing with the one before. Closed after it.
    */
   readonly makeFreshWire: (() => WireClient) | undefined;
+  /** Called when an answer comes by another protocol than the one before, or for the first time. */
+  readonly onProtocol: (protocol: WireResponse['protocol']) => void;
   readonly signer: Signer;
   /** What signatures say of a request without a payload. */
   readonly emptyPayloadHash: string;
@@ -63,6 +71,7 @@ export class DataPlane {
   /** Whether the store has shown that it has the bucket. Before that, a HEAD's 404 may mean either. */
   #bucketSeen = false;
   #bucketCheck: Promise<StoreAnswer> | undefined;
+  #protocol: WireResponse['protocol'] | undefined;
 
   constructor(parts: DataPlaneParts) {
     this.#parts = parts;
@@ -73,19 +82,23 @@ export class DataPlane {
     return this.#parts.attempts.run(request.signal, (attempt) => this.#attempt(request, attempt));
   }
 
+  /** Repeats work that takes several requests, by the rules that each of them has. */
+  repeat<Result>(signal: AbortSignal, work: (attempt: Attempt) => Promise<Result>): Promise<Result> {
+    return this.#parts.attempts.run(signal, work);
+  }
+
   async #attempt<Result>(request: ObjectRequest<Result>, attempt: Attempt): Promise<Result> {
-    const crc = request.startCrc?.();
-    const sent = await this.#send(request, crc, attempt);
+    const sent = await this.#send(request, attempt);
     let error: KvferryError | undefined;
     try {
-      const result = request.accept(sent.response, crc);
+      const result = request.accept(sent.response);
       if (result !== undefined) {
         this.#bucketSeen = true;
         return result;
       }
       const isHead = request.method === 'HEAD';
       if (isHead && sent.response.status === 404 && this.#bucketSeen) return missOf(request);
-      const answer = isHead ? await this.#explainHead(request, sent.response) : answerOf(request, sent.response);
+      const answer = isHead ? await this.#explainHead(request, sent) : answerOf(request, sent.response);
       if (answer.document.code === 'NoSuchKey') this.#bucketSeen = true;
       const verdict = judgeAnswer(answer, this.#parts.context);
       if (verdict === 'miss') return missOf(request);
@@ -100,16 +113,17 @@ export class DataPlane {
   }
 
   /** Makes one request, from its slot to its answer, whatever that is. */
-  async #send<Result>(request: ObjectRequest<Result>, crc: Crc32c | undefined, attempt: Attempt): Promise<Sent> {
+  async #send<Result>(request: ObjectRequest<Result>, attempt: Attempt): Promise<Sent> {
     const { limiter, signer, clock, target, wire, makeFreshWire, emptyPayloadHash } = this.#parts;
-    const pending = this.#parts.credentials.get();
+    const pending = this.#parts.credentials.get(request.signal);
     const credentials = pending instanceof Promise ? await orAborted(pending, request.signal) : pending;
     if (!limiter.tryAcquire()) await limiter.acquire(request.signal);
     const startMs = performance.now();
     let fresh: WireClient | undefined;
     try {
-      if (attempt.freshConnection) fresh = makeFreshWire?.();
+      if (attempt.freshConnection || request.freshConnection) fresh = makeFreshWire?.();
       const path = target.pathPrefix + escapeKey(request.key);
+      const query = request.query ?? '';
       // After the slot: a request may have waited for it long enough for its date to grow stale.
       const signedAtMs = clock.now();
       const headers =
@@ -119,7 +133,7 @@ export class DataPlane {
               {
                 method: request.method,
                 path,
-                query: '',
+                query,
                 host: target.hostHeader,
                 headers: request.signedHeaders,
                 payloadHash: request.payloadHash ?? emptyPayloadHash,
@@ -131,13 +145,17 @@ export class DataPlane {
       const response = await (fresh ?? wire).request({
         origin: target.origin,
         method: request.method,
-        path,
+        path: query === '' ? path : `${path}?${query}`,
         headers,
         body: request.body,
         into: request.into,
-        sink: crc,
-        signal: request.signal,
+        digest: request.digest,
+        signal: request.sentSignal ?? request.signal,
       });
+      if (response.protocol !== this.#protocol) {
+        this.#protocol = response.protocol;
+        this.#parts.onProtocol(response.protocol);
+      }
       return { response, startMs, signedAtMs, credentials };
     } catch (thrown) {
       const error = errorOfWire(thrown, request.operation, this.#parts.context);
@@ -153,12 +171,13 @@ export class DataPlane {
    * Finds out what a HEAD's answer means, which has no body: by a GET of the first byte. A 5xx or 429 needs none, and a
    * 404 none once the bucket was seen.
    */
-  async #explainHead<Result>(request: ObjectRequest<Result>, head: WireResponse): Promise<StoreAnswer> {
+  async #explainHead<Result>(request: ObjectRequest<Result>, asked: Sent): Promise<StoreAnswer> {
+    const head = asked.response;
     if (head.status >= 500 || head.status === 429 || head.status === 408) return answerOf(request, head);
-    if (head.status !== 404) return this.#askFirstByte(request, head);
+    if (head.status !== 404) return this.#askFirstByte(request, asked);
     // Many HEADs may be waiting for the first answer of a store: one of them asks.
     if (this.#bucketCheck === undefined) {
-      this.#bucketCheck = this.#askFirstByte(request, head).finally(() => {
+      this.#bucketCheck = this.#askFirstByte(request, asked).finally(() => {
         this.#bucketCheck = undefined;
       });
       return this.#bucketCheck;
@@ -168,10 +187,10 @@ export class DataPlane {
       request.signal,
     );
     const conclusive = shared?.document.code === 'NoSuchKey' || shared?.document.code === 'NoSuchBucket';
-    return shared !== undefined && conclusive ? shared : this.#askFirstByte(request, head);
+    return shared !== undefined && conclusive ? shared : this.#askFirstByte(request, asked);
   }
 
-  async #askFirstByte<Result>(request: ObjectRequest<Result>, head: WireResponse): Promise<StoreAnswer> {
+  async #askFirstByte<Result>(request: ObjectRequest<Result>, asked: Sent): Promise<StoreAnswer> {
     const question: ObjectRequest<never> = {
       operation: request.operation,
       method: 'GET',
@@ -182,20 +201,23 @@ export class DataPlane {
       accept: () => undefined,
       onMiss: undefined,
     };
-    const sent = await this.#send(question, undefined, firstAttempt);
+    const sent = await this.#send(question, firstAttempt);
     if (recordsWanted()) this.#record(question, firstAttempt.number, sent, undefined);
     const { response } = sent;
     // An object of no bytes has no first byte: 416, and it is there. Then the HEAD's own status is all there is to go
     // by, except that an object which appeared between the two is worth another look.
     const isThere = response.status === 200 || response.status === 206 || response.status === 416;
     if (!isThere) return answerOf(request, response);
-    return head.status === 404
-      ? {
-          ...answerOf(request, head),
-          status: 503,
-          document: { message: 'the object appeared while it was looked for' },
-        }
-      : answerOf(request, head);
+    const head = asked.response;
+    if (head.status === 404) {
+      const document = { message: 'the object appeared while it was looked for' };
+      return { ...answerOf(request, head), status: 503, document };
+    }
+    // Refused, and allowed a moment later under credentials that came in between: the first ones had ended.
+    if (sent.credentials !== asked.credentials) {
+      return { ...answerOf(request, head), document: { code: 'ExpiredToken', message: 'renewed meanwhile' } };
+    }
+    return answerOf(request, head);
   }
 
   #record<Result>(
@@ -214,6 +236,7 @@ export class DataPlane {
       endMs: response.timing.endMs,
       bytes: request.body === undefined ? response.bodyBytes : byteLengthOf(request.body),
       httpStatus: response.status,
+      protocol: response.protocol,
       errorCode: error?.code,
       remoteAddress: response.remoteAddress,
     });
@@ -236,6 +259,7 @@ export class DataPlane {
       endMs: performance.now(),
       bytes: 0,
       httpStatus: WireError.is(thrown) ? (thrown.status ?? 0) : 0,
+      protocol: undefined,
       errorCode,
       remoteAddress: WireError.is(thrown) ? thrown.remoteAddress : undefined,
     });

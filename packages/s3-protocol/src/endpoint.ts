@@ -101,6 +101,11 @@ export function escapeKey(key: string): string {
   return plainButForAt.test(key) ? key.replaceAll('@', '%40') : escapeSegment(key).replaceAll('%2F', '/');
 }
 
+/** Escapes a value of a query, as {@link escapeKey} does, `/` included. */
+export function escapeQueryValue(text: string): string {
+  return escapeSegment(text);
+}
+
 const plainButForAt = /^[A-Za-z0-9_.~/@-]*$/;
 
 /** `encodeURIComponent` leaves these five, which Python's `quote` and S3's signatures escape. */

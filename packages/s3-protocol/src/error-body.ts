@@ -22,13 +22,13 @@ export function readErrorDocument(body: Uint8Array): ErrorDocument {
   const text = new TextDecoder().decode(body);
   if (!isErrorDocument(text)) return {};
   return {
-    code: field(text, 'Code'),
-    message: field(text, 'Message'),
-    requestId: field(text, 'RequestId'),
-    region: field(text, 'Region'),
-    endpoint: field(text, 'Endpoint'),
-    bucketName: field(text, 'BucketName'),
-    serverTime: field(text, 'ServerTime'),
+    code: xmlField(text, 'Code'),
+    message: xmlField(text, 'Message'),
+    requestId: xmlField(text, 'RequestId'),
+    region: xmlField(text, 'Region'),
+    endpoint: xmlField(text, 'Endpoint'),
+    bucketName: xmlField(text, 'BucketName'),
+    serverTime: xmlField(text, 'ServerTime'),
   };
 }
 
@@ -37,7 +37,8 @@ export function isErrorDocument(text: string): boolean {
   return /^\uFEFF?\s*(<\?xml[^>]*\?>\s*)?<(\w+:)?Error[\s>]/.test(text);
 }
 
-function field(text: string, name: string): string | undefined {
+/** Text of the first element of this name, with its entities read; `undefined` where there is none, or it is empty. For flat documents of bounded size. */
+export function xmlField(text: string, name: string): string | undefined {
   const open = `<${name}>`;
   const start = text.indexOf(open);
   if (start === -1) return undefined;

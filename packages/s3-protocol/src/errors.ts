@@ -9,6 +9,8 @@ export interface ErrorContext {
   readonly endpoint: S3Endpoint;
   /** Who asked, without a secret. */
   readonly identity: string;
+  /** Set where requests go under sessions: the right to open one is then the only right there is. */
+  readonly sessionRight?: string | undefined;
 }
 
 /** An answer that is not what was asked for. */
@@ -50,6 +52,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   // Two writers of one key at once: S3 asks to try again.
   ConditionalRequestConflict: 'UNAVAILABLE',
   OperationAborted: 'UNAVAILABLE',
+  // Somebody has removed it under us: the same put, begun anew, may well succeed.
+  NoSuchUpload: 'UNAVAILABLE',
   RequestTimeout: 'TIMEOUT',
   IncompleteBody: 'CONNECTION',
   BadDigest: 'CORRUPT',
@@ -63,20 +67,24 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 /** Codes by which stores say that they take the bucket only in the host. */
 const PATH_REFUSED = /^(SecondLevelDomainForbidden|PathStyleRequestNotAllowed|PathStyleDomainForbidden)$/;
 
+/** Operations to which `NoSuchKey` is an answer. */
+const HAS_MISS: ReadonlySet<Operation> = new Set(['stat', 'get', 'delete']);
+
 /**
- * Says what an answer other than success means: `miss`, or an error. Only `NoSuchKey` is a miss. A 404 without a code
- * is none: whatever answered, it did not say that it knows the bucket. To a put and a list, `NoSuchKey` is no answer
- * either.
+ * Says what an answer other than success means: `miss`, or an error. Only `NoSuchKey` is a miss, and only where a key
+ * may be missing. A 404 without a code is none: whatever answered, it did not say that it knows the bucket.
  */
 export function judgeAnswer(answer: StoreAnswer, context: ErrorContext): 'miss' | KvferryError {
   const { document, status, operation } = answer;
-  if (document.code === 'NoSuchKey' && operation !== 'put' && operation !== 'list') return 'miss';
+  if (document.code === 'NoSuchKey' && HAS_MISS.has(operation)) return 'miss';
   const region = regionProblem(answer, context.endpoint);
   if (region !== undefined) return error(answer, 'CONFIG_INVALID', region);
   if (document.code !== undefined && PATH_REFUSED.test(document.code)) {
-    const reason = `the store takes the bucket only as part of the host name (${document.code}): set addressing: 'virtual'`;
+    const reason = `the store takes the bucket only as part of the host name (${document.code}): set ${addressingLine('virtual')}`;
     return error(answer, 'CONFIG_INVALID', reason);
   }
+  const misread = misreadAddress(answer, context.endpoint);
+  if (misread !== undefined) return error(answer, 'CONFIG_INVALID', misread);
   const code = CODES[document.code ?? ''] ?? codeOfStatus(status, operation);
   return error(answer, code, reasonOf(code, answer, context));
 }
@@ -101,6 +109,7 @@ function reasonOf(code: ErrorCode, answer: StoreAnswer, context: ErrorContext): 
       return `the store does not accept the credentials (${identity}): ${said}. ${credentialAdvice(answer.document.code)}`;
     case 'PERMISSION_DENIED': {
       const ask = `the store denies this to ${identity}: ${said}.`;
+      if (context.sessionRight !== undefined) return `${ask} Grant ${context.sessionRight} on ${endpoint.bucket}`;
       return answer.operation === 'stat' || answer.operation === 'get'
         ? `${ask} AWS answers the same for a key that is absent where s3:ListBucket on the bucket is not granted: grant s3:GetObject on ${endpoint.bucket}/*, and s3:ListBucket on ${endpoint.bucket}, so that an absent key is a miss`
         : `${ask} Grant ${neededAction(answer.operation)} on ${endpoint.bucket}`;
@@ -108,14 +117,18 @@ function reasonOf(code: ErrorCode, answer: StoreAnswer, context: ErrorContext): 
     case 'NAMESPACE_NOT_FOUND':
       return missingBucket(answer.document.bucketName, endpoint, said);
     case 'THROTTLED':
-      return `the store asks for fewer requests: ${said}. A lower maxRequestsInFlight, or more key prefixes, spreads the load`;
+      return `the store asks for fewer requests: ${said}. A lower ${either('maxRequestsInFlight', 's3_num_io_threads')}, or more key prefixes, spreads the load`;
     case 'CORRUPT':
       return `the store received other bytes than were sent: ${said}`;
     case 'UNSUPPORTED':
       return `the store does not do this: ${said}`;
     case 'UNKNOWN':
       if (answer.status === 404) {
-        return `${endpointUrl(endpoint)} answered 404 without an S3 error code: is it an S3 store, and is addressing: '${endpoint.addressing}' its own?`;
+        const other = otherAddressing(endpoint);
+        return `${endpointUrl(endpoint)} answered 404 without an S3 error code. Check \`endpoint\`: is it an S3 store? If it is, try ${addressingLine(other)}`;
+      }
+      if (answer.status === 400 && answer.document.code === undefined) {
+        return `${endpointUrl(endpoint)} refuses the request without an S3 error code (400)${tlsHint(endpoint)}`;
       }
       return `the store refuses the request: ${said}`;
     default:
@@ -126,15 +139,15 @@ function reasonOf(code: ErrorCode, answer: StoreAnswer, context: ErrorContext): 
 function credentialAdvice(code: string | undefined): string {
   switch (code) {
     case 'SignatureDoesNotMatch':
-      return 'Check the secret access key; a proxy that rewrites requests has the same effect';
+      return `Check ${either('the secret access key', 'aws_secret_access_key')}; a proxy that rewrites requests has the same effect`;
     case 'InvalidAccessKeyId':
-      return 'Check the access key id, and that it belongs to this store; temporary keys need their session token';
+      return `Check ${either('the access key id', 'aws_access_key_id')}, and that it belongs to this store; temporary keys need their ${either('session token', 'kvferry.session_token')}`;
     case 'RequestTimeTooSkewed':
       return "Set this machine's clock (NTP)";
     case 'ExpiredToken':
     case 'ExpiredTokenException':
     case 'TokenRefreshRequired':
-      return 'The session token has expired: get new credentials, or name a source that refreshes them (a profile, the default chain)';
+      return `The session token has expired: get new credentials, or name a source that refreshes them by ${either('credentials: { awsProfile }', 'kvferry.profile')}`;
     default:
       return 'Check the option `credentials`, the session token included';
   }
@@ -147,10 +160,40 @@ function neededAction(operation: Operation): string {
 
 function missingBucket(soughtName: string | undefined, endpoint: S3Endpoint, said: string): string {
   if (soughtName !== undefined && soughtName !== endpoint.bucket) {
-    const other = endpoint.addressing === 'virtual' ? 'path' : 'virtual';
-    return `the store looked for the bucket ${JSON.stringify(soughtName)}, not ${JSON.stringify(endpoint.bucket)}: it reads addresses another way. Set addressing: '${other}'`;
+    return `the store looked for the bucket ${JSON.stringify(soughtName)}, not ${JSON.stringify(endpoint.bucket)}: it reads addresses another way. Set ${addressingLine(otherAddressing(endpoint))}`;
   }
-  return `there is no bucket ${JSON.stringify(endpoint.bucket)} at ${endpointUrl(endpoint)}: ${said}. Check \`bucket\`, \`endpoint\` and \`region\`, or create it`;
+  return `there is no bucket ${JSON.stringify(endpoint.bucket)} at ${endpointUrl(endpoint)}: ${said}. Check \`bucket\`, \`endpoint\` and \`region\` (in an LMCache file remote_url and extra_config.s3_region), or create it`;
+}
+
+/**
+ * Says that the store has read a key's first segment for the bucket, where only that explains the answer: the name is none
+ * (MinIO, versitygw), or a PUT with a value was taken for one that makes a bucket, and wants a document.
+ */
+function misreadAddress({ document, operation }: StoreAnswer, endpoint: S3Endpoint): string | undefined {
+  if (endpoint.addressing !== 'virtual') return undefined;
+  if (document.code !== 'InvalidBucketName' && !(document.code === 'MalformedXML' && operation === 'put')) {
+    return undefined;
+  }
+  return `the store takes the key for the bucket's name (${document.code}), which it reads from the path alone. Set ${addressingLine('path')}`;
+}
+
+/** What a listing without any of a listing's fields means. */
+export function noListingReason(endpoint: S3Endpoint): string {
+  return `what ${endpointUrl(endpoint)} answers is no listing of a bucket: is it an S3 store? If it is, it reads addresses another way: set ${addressingLine(otherAddressing(endpoint))}`;
+}
+
+function otherAddressing({ addressing }: S3Endpoint): 'virtual' | 'path' {
+  return addressing === 'virtual' ? 'path' : 'virtual';
+}
+
+/** An option and its value, as code has it and as an LMCache file does. */
+function addressingLine(addressing: 'virtual' | 'path'): string {
+  return either(`addressing: '${addressing}'`, `kvferry.addressing: "${addressing}"`);
+}
+
+/** What code writes, and what an LMCache file has for it inside of `extra_config`: whoever reads a message may have either before them. */
+function either(option: string, line: string): string {
+  return `${option} (in an LMCache file extra_config.${line})`;
 }
 
 function regionProblem(answer: StoreAnswer, endpoint: S3Endpoint): string | undefined {
@@ -160,14 +203,14 @@ function regionProblem(answer: StoreAnswer, endpoint: S3Endpoint): string | unde
   const malformed =
     document.code === 'AuthorizationHeaderMalformed' || document.code === 'IllegalLocationConstraintException';
   if (told !== undefined && told !== endpoint.region && (redirected || malformed || status === 400)) {
-    return `the bucket ${JSON.stringify(endpoint.bucket)} is in the region ${JSON.stringify(told)}, and requests are signed for ${JSON.stringify(endpoint.region)}: set region: '${told}'`;
+    return `the bucket ${JSON.stringify(endpoint.bucket)} is in the region ${JSON.stringify(told)}, and requests are signed for ${JSON.stringify(endpoint.region)}: set ${either(`region: '${told}'`, `s3_region: "${told}"`)}`;
   }
   if (redirected) {
     const where = document.endpoint === undefined ? 'somewhere else' : `at ${document.endpoint}`;
-    return `the store says that the bucket ${JSON.stringify(endpoint.bucket)} is ${where}: set \`region\` and \`endpoint\` to the bucket's own`;
+    return `the store says that the bucket ${JSON.stringify(endpoint.bucket)} is ${where}: set ${either('`region`', 's3_region')} and \`endpoint\` to the bucket's own`;
   }
   if (malformed) {
-    return `the store expects another region than ${JSON.stringify(endpoint.region)} in signatures: ${saying(answer)}. Set \`region\``;
+    return `the store expects another region than ${JSON.stringify(endpoint.region)} in signatures: ${saying(answer)}. Set ${either('`region`', 's3_region')}`;
   }
   return undefined;
 }
@@ -242,17 +285,18 @@ function wireReason(thrown: WireError, endpoint: S3Endpoint): string {
   switch (thrown.code) {
     case 'DNS': {
       const byName = endpoint.addressing === 'virtual';
-      const advice = byName ? "; a store that takes no bucket in its host name needs addressing: 'path'" : '';
-      return `${thrown.message}. Check \`endpoint\` and \`region\`${advice}`;
+      const advice = byName ? `; a store that takes no bucket in its host name needs ${addressingLine('path')}` : '';
+      return `${thrown.message}. Check \`endpoint\` and \`region\` (in an LMCache file remote_url and extra_config.s3_region)${advice}`;
     }
     case 'CONNECT':
-      return `nothing answers at ${at}: ${thrown.message}`;
+      return `nothing answers at ${at}: ${thrown.message}. Check host and port of \`endpoint\` (in an LMCache file of remote_url), and that the store runs`;
     case 'TLS':
       return tlsReason(causeText(thrown), at);
     case 'PROTOCOL':
-      return endpoint.scheme === 'http'
-        ? `${at} does not answer in HTTP: ${thrown.message}. If it speaks TLS, its URL is https://`
-        : `${at} does not answer in HTTP: ${thrown.message}`;
+      return `${at} does not answer in HTTP: ${thrown.message}${tlsHint(endpoint)}`;
+    case 'RESET':
+      // Many servers of TLS hang up on whoever does not speak it.
+      return thrown.status === undefined ? `${thrown.message}${tlsHint(endpoint)}` : thrown.message;
     case 'BODY_TOO_LARGE':
       return thrown.requiredBytes === undefined
         ? 'the value is longer than the memory lent for it'
@@ -262,13 +306,20 @@ function wireReason(thrown: WireError, endpoint: S3Endpoint): string {
   }
 }
 
+/** The advice for plain http to what may be a server of TLS. */
+export function tlsHint({ scheme }: S3Endpoint): string {
+  return scheme === 'http'
+    ? '. If it speaks TLS, its URL is https:// (in an LMCache file extra_config.disable_tls: False)'
+    : '';
+}
+
 /** Says what is wrong with TLS, and the option that cures it. `problem` is what Node or OpenSSL says. */
 export function tlsReason(problem: string, at: string): string {
   if (/wrong.version.number|packet.length.too.long|http.request/i.test(problem)) {
-    return `${at} answers without TLS: it speaks plain http. Use an http:// endpoint, or tls: false`;
+    return `${at} answers without TLS: it speaks plain http. Use an http:// endpoint, or ${either('tls: false', 'disable_tls: True')}`;
   }
   if (/self.signed|unable.to.(get|verify)|UNABLE_TO|issuer|untrusted/i.test(problem)) {
-    return `the certificate of ${at} is not trusted (${problem}): give its authority by tls: { caFile }, tls: { ca } or AWS_CA_BUNDLE`;
+    return `the certificate of ${at} is not trusted (${problem}): give its authority by ${either('tls: { caFile }', 'kvferry.ca_file')} or AWS_CA_BUNDLE`;
   }
   if (/altname|ERR_TLS_CERT_ALTNAME_INVALID/i.test(problem)) {
     return `the certificate of ${at} is another host's (${problem}): check \`endpoint\`, and \`addressing\` where the bucket is part of the host`;

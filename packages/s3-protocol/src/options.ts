@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { KvferryError, nearestName } from '@kvferry/core';
+import { MAX_PART_BYTES, MIN_PART_BYTES } from './part-plan.ts';
 import type { CredentialSource, S3ConnectionOptions } from './types.ts';
 
 const CONNECTION_FIELDS = [
@@ -8,9 +9,12 @@ const CONNECTION_FIELDS = [
   'tls',
   'connectTo',
   'maxRequestsInFlight',
+  'ioThreads',
+  'http2',
   'timeouts',
   'maxAttempts',
   'verify',
+  'multipart',
   'payloadSigning',
 ] as const satisfies readonly (keyof S3ConnectionOptions)[];
 
@@ -47,6 +51,10 @@ export function checkConnectionOptions(
     }
   }
   checkCount(options.maxRequestsInFlight, 'maxRequestsInFlight', fail);
+  const { ioThreads } = options;
+  if (ioThreads !== undefined && !(Number.isInteger(ioThreads) && ioThreads >= 0 && ioThreads <= 1024)) {
+    fail(`\`ioThreads\` is a whole number from 0 to 1024, not ${JSON.stringify(ioThreads)}`);
+  }
   checkCount(options.maxAttempts, 'maxAttempts', fail);
   if (timeouts !== undefined) {
     checkFields(timeouts, ['connectMs', 'firstByteMs', 'stallMs'], 'timeouts.', fail);
@@ -54,7 +62,9 @@ export function checkConnectionOptions(
       checkCount(timeouts[name], `timeouts.${name}`, fail);
     }
   }
-  checkChoice(options.verify, 'verify', ['fast', 'length'], fail);
+  checkChoice(options.http2, 'http2', ['prefer', 'never'], fail);
+  checkChoice(options.verify, 'verify', ['fast', 'full', 'length'], fail);
+  checkMultipart(options.multipart, fail);
   checkChoice(options.payloadSigning, 'payloadSigning', ['unsigned', 'sha256'], fail);
 }
 
@@ -115,6 +125,20 @@ function checkCredentials(source: CredentialSource | undefined, fail: Fail): voi
     if (typeof value !== 'string' || value === '') fail(`\`credentials.${name}\` is missing; ${forms}`);
     // A line break from a copied file would break the request; the value itself is never shown.
     if (/\s/.test(value)) fail(`\`credentials.${name}\` holds white space`);
+  }
+}
+
+function checkMultipart(multipart: S3ConnectionOptions['multipart'], fail: Fail): void {
+  if (multipart === undefined) return;
+  if (typeof multipart !== 'object' || multipart === null) {
+    fail('`multipart` is an object with `thresholdBytes` or `partBytes`');
+  }
+  checkFields(multipart, ['thresholdBytes', 'partBytes'], 'multipart.', fail);
+  checkCount(multipart.thresholdBytes, 'multipart.thresholdBytes', fail);
+  const { partBytes } = multipart;
+  checkCount(partBytes, 'multipart.partBytes', fail);
+  if (partBytes !== undefined && (partBytes < MIN_PART_BYTES || partBytes > MAX_PART_BYTES)) {
+    fail(`\`multipart.partBytes\` is from ${MIN_PART_BYTES} to ${MAX_PART_BYTES} (5 MiB to 5 GiB), not ${partBytes}`);
   }
 }
 

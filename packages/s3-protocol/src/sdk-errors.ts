@@ -1,6 +1,6 @@
 import { KvferryError, type Operation } from '@kvferry/core';
 import { endpointUrl } from './endpoint.ts';
-import { type ErrorContext, type StoreAnswer, tlsReason, withoutSecrets } from './errors.ts';
+import { type ErrorContext, type StoreAnswer, tlsHint, tlsReason, withoutSecrets } from './errors.ts';
 
 /** What the SDK's errors carry, as far as anybody here reads it. */
 interface SdkError {
@@ -18,6 +18,9 @@ interface SdkError {
   readonly ServerTime?: unknown;
 }
 
+/** What the SDK calls an answer that it cannot read. */
+const UNREADABLE: ReadonlySet<string> = new Set(['Unknown', 'UnknownError', 'Error', 'SyntaxError']);
+
 /** The store's answer that an error of the SDK stands for; `undefined` where none came. */
 export function answerOfSdk(thrown: unknown, operation: Operation): StoreAnswer | undefined {
   const error = thrown as SdkError;
@@ -29,8 +32,7 @@ export function answerOfSdk(thrown: unknown, operation: Operation): StoreAnswer 
     status,
     document: {
       // An answer that could not be read at all is named after the failure to read it.
-      code:
-        text(error.Code) ?? (error.name === 'Unknown' || error.name === 'UnknownError' ? undefined : text(error.name)),
+      code: text(error.Code) ?? (UNREADABLE.has(String(error.name)) ? undefined : text(error.name)),
       message: text(error.message),
       requestId: error.$metadata?.requestId,
       region: text(error.Region),
@@ -57,7 +59,8 @@ export function connectionErrorOfSdk(thrown: unknown, { endpoint }: ErrorContext
   if (code === 'EPROTO' || code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || isCertificateCode(code)) {
     return new KvferryError('CONNECTION', tlsReason(`${problem}, ${code}`, at), { retry: 'never', cause: thrown });
   }
-  return new KvferryError('CONNECTION', `${at}: ${problem}`, { cause: thrown });
+  const hint = code === 'ECONNRESET' ? tlsHint(endpoint) : '';
+  return new KvferryError('CONNECTION', `${at}: ${problem}${hint}`, { cause: thrown });
 }
 
 /** OpenSSL's names for what can be wrong with a certificate, as Node has them. */

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, it, onTestFinished } from 'vitest';
-import { REQUEST_CHANNEL } from './telemetry.ts';
+import { PASSED_OVER_CHANNEL, REQUEST_CHANNEL } from './telemetry.ts';
 import { BUCKET, collect, openBackend, sampleBytes, startStore } from './testing/store.ts';
 import type { RequestRecord } from './types.ts';
 
@@ -56,4 +56,18 @@ it('has the requests of lists and bulk deletes too', async () => {
     { method: 'GET', httpStatus: 200, errorCode: undefined },
     { method: 'POST', httpStatus: 403, errorCode: 'PERMISSION_DENIED' },
   ]);
+});
+
+it('tells of objects that a listing passes over', async () => {
+  const store = await startStore();
+  const lastModified = new Date('2026-02-03T04:05:06Z');
+  for (const name of ['key', '/no/key']) await store.putObject(BUCKET, name, sampleBytes(3), { lastModified });
+  const backend = await openBackend(store);
+  const records: unknown[] = [];
+  const note = (message: unknown) => records.push(message);
+  subscribe(PASSED_OVER_CHANNEL, note);
+  onTestFinished(() => void unsubscribe(PASSED_OVER_CHANNEL, note));
+  await collect(backend.list());
+  const modifiedMs = lastModified.getTime();
+  expect(records).toEqual([{ backend: `s3://${BUCKET}`, name: '/no/key', byteLength: 3, modifiedMs }]);
 });

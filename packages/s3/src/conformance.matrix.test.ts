@@ -1,33 +1,27 @@
-import type { SkippedCase } from '@kvferry/conformance';
 import { describeRemoteBackend } from '@kvferry/conformance/vitest';
+import { STORES, s3Suite } from '@kvferry/s3-protocol/testing';
 import { describe, test } from 'vitest';
-import { s3Suite } from './testing/conformance.ts';
-import { STORES } from './testing/stores.ts';
+import { s3 } from './s3.ts';
+import { http2Suite } from './testing/http2.ts';
 
-/** What a store of another make does not do, whoever asks. */
-const SKIPPED: Readonly<Record<string, readonly SkippedCase[]>> = {
-  versitygw: [
-    {
-      id: 'KEYS-08',
-      reason:
-        'version 1.8.0 answers 409 ExistingObjectIsDirectory when an object is replaced whose name has 244 bytes or more',
-      link: 'https://github.com/versity/versitygw',
-    },
-  ],
-};
-
-/** The suite on every store there is, over http and https: the simulator, and servers that others wrote. */
-for (const [name, start] of Object.entries(STORES)) {
+/**
+ * The suite on stores that behave as Amazon S3 does, over http and https: the simulator, and MinIO, which others wrote. What differs from it is the business
+ * of the backend s3-compatible, and in its matrix.
+ */
+for (const name of ['simulator', 'MinIO']) {
   for (const scheme of ['http', 'https'] as const) {
     // The simulator over http is in every run of the tests.
     if (name === 'simulator' && scheme === 'http') continue;
     const title = `s3 on ${name} over ${scheme}`;
-    const store = await start(scheme);
+    const store = await STORES[name]?.(scheme);
+    if (store === undefined) throw new Error(`there is no store ${name}`);
     if (store.status === 'missing') {
       console.warn(`${title} skipped: ${store.reason}`);
       describe(title, () => test.skip(store.reason, () => {}));
     } else {
-      describeRemoteBackend(title, { ...s3Suite(store), skip: SKIPPED[name] });
+      describeRemoteBackend(title, s3Suite(store, s3));
     }
   }
 }
+
+describeRemoteBackend('s3 on the simulator over HTTP/2', await http2Suite());

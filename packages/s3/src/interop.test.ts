@@ -1,8 +1,8 @@
 import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { RemoteBackend } from '@kvferry/core';
+import { BUCKET, collect, STORES, sdkClient, type TestStore } from '@kvferry/s3-protocol/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { s3 } from './s3.ts';
-import { BUCKET, collect, STORES, sdkClient, type TestStore } from './testing/stores.ts';
 
 /** What every store takes; one segment each, so that none is a folder of another. */
 const KEYS = [

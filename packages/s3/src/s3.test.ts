@@ -53,7 +53,7 @@ it('says what it is before it is opened', () => {
     delete: true,
     list: true,
     create: true,
-    limits: { maxValueBytes: 5 * 1024 ** 3, maxKeyBytes: 512 },
+    limits: { maxValueBytes: 5 * 1024 ** 4, maxKeyBytes: 512 },
   });
   expect(backend.state).toBe('new');
 });

@@ -5,7 +5,8 @@ import {
   checkConnectionOptions,
   createS3Backend,
   credentialProvider,
-  parseEndpoint,
+  namedRegion,
+  namedStore,
   resolveAddressing,
   type S3ConnectionOptions,
   type S3Profile,
@@ -42,7 +43,7 @@ export function s3(options: S3Options): RemoteBackend {
   const problem = bucketNameProblem(bucket);
   if (problem !== undefined) fail(`\`bucket\`: ${JSON.stringify(bucket)}: a bucket's name ${problem}`);
 
-  const region = regionOf(options);
+  const region = namedRegion(options, fail) ?? fail('`region` is required: give it, or set AWS_REGION');
   const store = storeOf(options, region);
   return createS3Backend({
     scheme: 's3',
@@ -66,44 +67,17 @@ const awsProfile: S3Profile = {
   checksum: 'crc32c',
   bulkDelete: true,
   maxPutBytes: 5 * 1024 ** 3,
+  multipart: { thresholdBytes: 64 * 1024 ** 2, partBytes: 16 * 1024 ** 2, fullObjectChecksum: true },
+  listing: 'any',
 };
 
-function regionOf(options: S3Options): string {
-  // An empty variable counts as none, as with every variable of AWS.
-  const region = options.region ?? (process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || undefined);
-  if (region === undefined) fail('`region` is required: give it, or set AWS_REGION');
-  if (typeof region !== 'string' || !/^[A-Za-z0-9-]{1,64}$/.test(region)) {
-    fail(`\`region\` is a name such as us-east-1, not ${JSON.stringify(region)}`);
-  }
-  return region;
-}
-
 function storeOf(options: S3Options, region: string): StoreAddress {
-  const named = namedEndpoint(options);
-  if (named === undefined) {
-    // AWS in China is a partition of its own, with its own suffix.
-    const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
-    const scheme = options.tls === false ? 'http' : 'https';
-    return { scheme, host: `s3.${region.toLowerCase()}.${suffix}`, port: scheme === 'https' ? 443 : 80 };
-  }
-  const store = parseEndpoint(named.url, named.name);
-  if (store.scheme === 'https' && options.tls === false) {
-    fail(`\`tls: false\` contradicts ${named.name}, which is https: write it with http://`);
-  }
-  const trusts = typeof options.tls === 'object' && (options.tls.ca !== undefined || options.tls.caFile !== undefined);
-  if (store.scheme === 'http' && trusts) {
-    fail(`\`tls\` names certificates, and ${named.name} is http: write it with https://, or leave \`tls\` out`);
-  }
-  return store;
-}
-
-function namedEndpoint(options: S3Options): { readonly url: string; readonly name: string } | undefined {
-  if (options.endpoint !== undefined) return { url: options.endpoint, name: '`endpoint`' };
-  for (const name of ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL']) {
-    const url = process.env[name];
-    if (url) return { url, name };
-  }
-  return undefined;
+  const named = namedStore(options, fail);
+  if (named !== undefined) return named;
+  // AWS in China is a partition of its own, with its own suffix.
+  const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+  const scheme = options.tls === false ? 'http' : 'https';
+  return { scheme, host: `s3.${region.toLowerCase()}.${suffix}`, port: scheme === 'https' ? 443 : 80 };
 }
 
 function fail(reason: string): never {

@@ -45,6 +45,8 @@ export class AddressBook {
       entry.foundAtMs = performance.now();
       return found;
     } catch (error) {
+      // Of the calling thread, which has said so already.
+      if (WireError.is(error)) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       throw new WireError('DNS', `the host name ${host} does not resolve: ${reason}`, { cause: error });
     } finally {

@@ -65,6 +65,30 @@ describe('of several addresses behind one name', () => {
     expect(back.peers.length).toBe(0);
   });
 
+  test('one that takes connections and says nothing is left alone for a while, whatever connections it takes', async () => {
+    const silent = await startRawServer(() => {}, { host: second.address });
+    const one = await startRawServer(
+      async (peer) => {
+        // Its first connection is lost, so that both addresses rest.
+        if (one.peers.length === 1) peer.socket.destroy();
+        else await answerAll(peer);
+      },
+      { port: silent.port },
+    );
+    const origin: Origin = { scheme: 'http', host, port: silent.port };
+    const client = openClient({ resolve: async () => [second, first], timeouts: { firstByteMs: 500 } });
+    const two = () => [client.request(get(origin)), client.request(get(origin))];
+    expect((await Promise.allSettled(two())).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    const pair = two();
+    const settled = Promise.allSettled(pair);
+    expect((await Promise.any(pair)).remoteAddress).toBe(`127.0.0.1:${origin.port}`);
+    // The silent one has a second connection by now, and the other has answered.
+    const responses = await Promise.all(Array.from({ length: 10 }, () => client.request(get(origin))));
+    expect(new Set(responses.map(({ remoteAddress }) => remoteAddress))).toEqual(new Set([`127.0.0.1:${origin.port}`]));
+    await settled;
+    expect(silent.peers.length).toBe(2);
+  });
+
   test('all that refuse make one CONNECT error, and are tried again all the same', async () => {
     const { one, two, origin } = await startPair(answerAll);
     await Promise.all([one.close(), two.close()]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { failureOf, get, openClient, originOf, textOf } from './testing/open-client.ts';
+import { failureOf, get, openClient, originOf, showing, textOf } from './testing/open-client.ts';
 import { type Script, startRawServer } from './testing/raw-server.ts';
 
 describe('a body of a 2xx lands in the memory lent for it', () => {
@@ -71,24 +71,28 @@ describe('a body of a 2xx lands in the memory lent for it', () => {
     expect(client.stats.openConnections).toBe(0);
   });
 
-  test('and the sink sees it, once, in order', async () => {
+  test('and its digest sees it, once, in order', async () => {
     const body = pattern(500_000);
     const server = await startRawServer(repeat(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`, body));
     const seen: Buffer[] = [];
-    const sink = { update: (bytes: Uint8Array) => void seen.push(Buffer.from(bytes)) };
-    await openClient().request(get(originOf(server), { into: new Uint8Array(body.length), sink }));
-    expect(Buffer.compare(Buffer.concat(seen), body)).toBe(0);
+    const client = openClient({ digests: showing((bytes) => void seen.push(Buffer.from(bytes))) });
+    const request = get(originOf(server), { into: new Uint8Array(body.length), digest: 'shown' });
+    // On a connection that carried another, too.
+    for (let left = 2; left > 0; left--) {
+      expect((await client.request(request)).digest).toBe('all of shown');
+      expect(Buffer.compare(Buffer.concat(seen.splice(0)), body)).toBe(0);
+    }
   });
 
-  test('and a sink that throws fails the request with what it threw', async () => {
+  test('and a digest that throws fails the request with what it threw', async () => {
     const server = await startRawServer(repeat('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n', 'hello'));
-    const client = openClient();
-    const sink = {
-      update: () => {
+    const client = openClient({
+      digests: showing(() => {
         throw new RangeError('enough');
-      },
-    };
-    await expect(client.request(get(originOf(server), { into: new Uint8Array(5), sink }))).rejects.toThrow('enough');
+      }),
+    });
+    const request = get(originOf(server), { into: new Uint8Array(5), digest: 'shown' });
+    await expect(client.request(request)).rejects.toThrow('enough');
     expect(client.stats.openConnections).toBe(0);
   });
 });
@@ -164,23 +168,21 @@ test('a response says when and by whom it was given', async () => {
 test('reading a large body allocates nothing in proportion to it', async () => {
   const body = pattern(64 * mib);
   const server = await startRawServer(repeat(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`, body));
-  const client = openClient();
   const into = new Uint8Array(body.length).fill(1);
   const origin = originOf(server);
+  const client = openClient({ digests: showing(() => look()) });
   await client.request(get(origin, { into }));
   const before = process.memoryUsage();
   let arrayBuffers = 0;
   let external = 0;
   let resident = 0;
-  const sink = {
-    update: () => {
-      const now = process.memoryUsage();
-      arrayBuffers = Math.max(arrayBuffers, now.arrayBuffers - before.arrayBuffers);
-      external = Math.max(external, now.external - before.external);
-      resident = Math.max(resident, now.rss - before.rss);
-    },
+  const look = (): void => {
+    const now = process.memoryUsage();
+    arrayBuffers = Math.max(arrayBuffers, now.arrayBuffers - before.arrayBuffers);
+    external = Math.max(external, now.external - before.external);
+    resident = Math.max(resident, now.rss - before.rss);
   };
-  for (let left = 4; left > 0; left--) await client.request(get(origin, { into, sink }));
+  for (let left = 4; left > 0; left--) await client.request(get(origin, { into, digest: 'shown' }));
   // 256 MiB came; the server, in this process too, sends from memory that was there before.
   expect(arrayBuffers).toBeLessThan(2 * mib);
   expect(external).toBeLessThan(2 * mib);

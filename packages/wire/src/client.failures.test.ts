@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { failureOf, get, openClient, originOf, put } from './testing/open-client.ts';
+import { failureOf, get, openClient, originOf, put, showing } from './testing/open-client.ts';
 import { startRawServer } from './testing/raw-server.ts';
 
 const shortly = { connectMs: 2_000, firstByteMs: 2_000, stallMs: 2_000 };
@@ -75,9 +75,9 @@ describe('a response that is cut off', () => {
       await peer.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf');
       await peer.bytes(1);
     });
-    const client = openClient();
-    const sink = { update: () => void server.peers[0]?.socket.resetAndDestroy() };
-    const failure = await failureOf(client.request(get(originOf(server), { into: new Uint8Array(100), sink })));
+    const client = openClient({ digests: showing(() => server.peers[0]?.socket.resetAndDestroy()) });
+    const into = new Uint8Array(100);
+    const failure = await failureOf(client.request(get(originOf(server), { into, digest: 'shown' })));
     expect(failure).toMatchObject({ code: 'RESET', status: 200, remoteAddress: `127.0.0.1:${server.port}` });
   });
 });
@@ -103,11 +103,11 @@ describe('an abort', () => {
       await peer.send(`HTTP/1.1 200 OK\r\nContent-Length: ${8 << 20}\r\n\r\n`);
       await peer.send(new Uint8Array(8 << 20).fill(1));
     });
-    const client = openClient();
-    const into = new Uint8Array(8 << 20);
     const controller = new AbortController();
-    const sink = { update: () => controller.abort() };
-    const failure = await failureOf(client.request(get(originOf(server), { into, sink, signal: controller.signal })));
+    const { signal } = controller;
+    const client = openClient({ digests: showing(() => controller.abort()) });
+    const into = new Uint8Array(8 << 20);
+    const failure = await failureOf(client.request(get(originOf(server), { into, digest: 'shown', signal })));
     expect(failure.code).toBe('ABORTED');
     expect(client.stats.openConnections).toBe(0);
     into.fill(7);

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { createWireClient } from './client.ts';
-import { failureOf, get, openClient, originOf, put } from './testing/open-client.ts';
+import { failureOf, get, openClient, originOf, put, showing } from './testing/open-client.ts';
 import { startRawServer } from './testing/raw-server.ts';
 
 test('close ends what is in flight with CLOSED, and is done when every socket is', async () => {
@@ -10,11 +10,9 @@ test('close ends what is in flight with CLOSED, and is done when every socket is
     await peer.head();
     await peer.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf');
   });
-  const client = openClient();
   const { promise: begun, resolve } = Promise.withResolvers<void>();
-  const reading = failureOf(
-    client.request(get(originOf(server), { into: new Uint8Array(100), sink: { update: () => resolve() } })),
-  );
+  const client = openClient({ digests: showing(() => resolve()) });
+  const reading = failureOf(client.request(get(originOf(server), { into: new Uint8Array(100), digest: 'shown' })));
   const writing = failureOf(client.request(put(originOf(server), [new Uint8Array(64 << 20)])));
   const connecting = failureOf(client.request(get(originOf(server, 'https'))));
   await begun;

@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Certificate, makeAuthority, makeCertificate } from './testing/certificates.ts';
-import { failureOf, get, openClient, originOf, put, textOf } from './testing/open-client.ts';
+import { failureOf, get, openClient, originOf, put, showing, textOf } from './testing/open-client.ts';
 import { type Script, startRawServer } from './testing/raw-server.ts';
 import type { Origin } from './types.ts';
 
@@ -139,12 +139,11 @@ test('an abort in the middle of a body leaves its memory alone from then on', as
     },
     { certificate },
   );
-  const client = openClient({ ca: authority.cert });
-  const into = new Uint8Array(8 << 20);
   const controller = new AbortController();
-  const sink = { update: () => controller.abort() };
+  const client = openClient({ ca: authority.cert, digests: showing(() => controller.abort()) });
+  const into = new Uint8Array(8 << 20);
   const failure = await failureOf(
-    client.request(get(originAt(server.port), { into, sink, signal: controller.signal })),
+    client.request(get(originAt(server.port), { into, digest: 'shown', signal: controller.signal })),
   );
   expect([failure.code, client.stats.openConnections]).toEqual(['ABORTED', 0]);
   into.fill(7);

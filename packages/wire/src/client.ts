@@ -1,18 +1,44 @@
 import { X509Certificate } from 'node:crypto';
 import { AbortWatch, abortError } from './abort-watch.ts';
 import { AddressBook } from './addresses.ts';
-import type { Connection } from './connection.ts';
-import { WireError } from './errors.ts';
+import { closedError, WireError } from './errors.ts';
 import { Exchange } from './exchange.ts';
 import { OriginPool, type PoolSettings } from './pool.ts';
 import { buildRequestHead, hostHeader } from './request-head.ts';
+import { takeOut } from './take-out.ts';
+import { ThreadedClient } from './threaded-client.ts';
 import { TlsPeer, TlsTrust } from './tls.ts';
-import type { Origin, WireClient, WireClientOptions, WireRequest, WireResponse, WireStats } from './types.ts';
+import type {
+  Digest,
+  DigestSource,
+  Origin,
+  ResolvedAddress,
+  WireClient,
+  WireClientOptions,
+  WireRequest,
+  WireResponse,
+  WireStats,
+} from './types.ts';
 
 /** Makes a client with connections of its own. Throws INVALID for options that cannot be meant. */
 export function createWireClient(options: WireClientOptions = {}): WireClient {
-  return new PooledClient(options);
+  const { ioThreads = 0, digests, digestModule, timeouts, ca, idleMs, maxErrorBytes, maxHeadBytes, http2 } = options;
+  if (!Number.isInteger(ioThreads) || ioThreads < 0 || ioThreads > maxIoThreads) {
+    throw new WireError('INVALID', `ioThreads must be a whole number from 0 to ${maxIoThreads}, not ${ioThreads}`);
+  }
+  const local = new PooledClient(options, () => {});
+  if (ioThreads === 0) return local;
+  if (digests !== undefined && digestModule === undefined) {
+    throw new WireError(
+      'INVALID',
+      'I/O threads cannot use `digests`: name the module to load them from, by `digestModule`',
+    );
+  }
+  const forThreads = { timeouts, ca, idleMs, maxErrorBytes, maxHeadBytes, digestModule, http2 };
+  return new ThreadedClient(ioThreads, forThreads, local);
 }
+
+const maxIoThreads = 1024;
 
 /** An origin with what is worked out for it once. */
 interface KnownOrigin {
@@ -20,19 +46,22 @@ interface KnownOrigin {
   readonly pool: OriginPool;
 }
 
-class PooledClient implements WireClient {
+/** A client on the thread that it is made on. */
+export class PooledClient implements WireClient {
   readonly #settings: PoolSettings;
+  readonly #digests: DigestSource | undefined;
   readonly #trust: TlsTrust;
   readonly #origins = new Map<string, KnownOrigin>();
   /** The same by object, which spares building the key: callers keep their origins. */
   readonly #originsByObject = new WeakMap<Origin, KnownOrigin>();
-  readonly #connections = new Set<Connection>();
-  readonly #inFlight = new Set<Exchange>();
+  readonly #connections: PoolSettings['connections'] = new Set();
+  readonly #inFlight: Exchange[] = [];
   readonly #aborts = new AbortWatch();
   #connectionsOpened = 0;
   #closing: PromiseWithResolvers<void> | undefined;
 
-  constructor(options: WireClientOptions) {
+  /** `connectionsChanged` is called when a connection has been opened, and when one has closed. */
+  constructor(options: WireClientOptions, connectionsChanged: () => void) {
     if (options.ca !== undefined) checkCertificate(options.ca);
     this.#trust = new TlsTrust(options.ca);
     this.#settings = {
@@ -46,52 +75,70 @@ class PooledClient implements WireClient {
         stallMs: natural('timeouts.stallMs', options.timeouts?.stallMs, 5_000),
       },
       idleMs: natural('idleMs', options.idleMs, 15_000),
+      http2: preference(options.http2),
       addresses: new AddressBook(options.resolve),
       connections: this.#connections,
       connectionOpened: () => {
         this.#connectionsOpened++;
+        connectionsChanged();
       },
-      connectionClosed: () => this.#closeWhenQuiet(),
+      connectionClosed: () => {
+        connectionsChanged();
+        this.#closeWhenQuiet();
+      },
     };
+    this.#digests = options.digests;
   }
 
   get stats(): WireStats {
     const requestsByAddress = new Map<string, number>();
-    let idleConnections = 0;
     for (const { pool } of this.#origins.values()) {
-      for (const { idle, remoteAddress, requests } of pool.addressPools) {
-        idleConnections += idle.length;
+      for (const { remoteAddress, requests } of pool.addressPools) {
         requestsByAddress.set(remoteAddress, (requestsByAddress.get(remoteAddress) ?? 0) + requests);
       }
     }
+    const { open, idle, opened } = this.connectionCounts;
     return {
-      openConnections: this.#connections.size,
-      idleConnections,
-      requestsInFlight: this.#inFlight.size,
-      connectionsOpened: this.#connectionsOpened,
+      openConnections: open,
+      idleConnections: idle,
+      requestsInFlight: this.#inFlight.length,
+      connectionsOpened: opened,
       requestsByAddress,
     };
   }
 
+  get connectionCounts(): { readonly open: number; readonly idle: number; readonly opened: number } {
+    let idle = 0;
+    for (const { pool } of this.#origins.values())
+      for (const address of pool.addressPools) idle += address.idleConnections;
+    return { open: this.#connections.size, idle, opened: this.#connectionsOpened };
+  }
+
   request(request: WireRequest): Promise<WireResponse> {
-    let known: KnownOrigin;
-    let head: string;
-    let bodyBytes = 0;
-    try {
-      if (this.#closing !== undefined) throw closedError();
-      known = this.#known(request.origin);
-      if (request.body !== undefined) for (const part of request.body) bodyBytes += part.byteLength;
-      head = buildRequestHead(request, known.hostHeader, bodyBytes);
-      if (request.signal?.aborted) throw abortError(request.signal);
-    } catch (error) {
-      return Promise.reject(error);
-    }
     return new Promise((resolve, reject) => {
-      const exchange = new Exchange(request, head, bodyBytes, this.#settled, resolve, reject);
-      this.#inFlight.add(exchange);
-      if (request.signal !== undefined) this.#aborts.add(request.signal, exchange);
-      known.pool.dispatch(exchange);
+      this.begin(request, resolve, reject);
     });
+  }
+
+  /** Begins a request, and gives the way to end it early without a signal. Throws what a request fails with at once. */
+  begin(request: WireRequest, resolve: (response: WireResponse) => void, reject: (error: unknown) => void): Exchange {
+    if (this.#closing !== undefined) throw closedError();
+    const known = this.#known(request.origin);
+    let bodyBytes = 0;
+    if (request.body !== undefined) for (const part of request.body) bodyBytes += part.byteLength;
+    const head = buildRequestHead(request, known.hostHeader, bodyBytes);
+    if (request.signal?.aborted) throw abortError(request.signal);
+    const digest = request.digest === undefined ? undefined : this.#startDigest(request.digest);
+    const exchange = new Exchange(request, head, bodyBytes, digest, this.#settled, resolve, reject);
+    this.#inFlight.push(exchange);
+    if (request.signal !== undefined) this.#aborts.add(request.signal, exchange);
+    known.pool.dispatch(exchange);
+    return exchange;
+  }
+
+  /** The addresses of a name, from the memory that this client goes by. Rejects with DNS. */
+  async addressesOf(host: string): Promise<readonly ResolvedAddress[]> {
+    return this.#settings.addresses.find(host, performance.now());
   }
 
   close(): Promise<void> {
@@ -104,10 +151,15 @@ class PooledClient implements WireClient {
   }
 
   readonly #settled = (exchange: Exchange): void => {
-    this.#inFlight.delete(exchange);
+    takeOut(this.#inFlight, exchange);
     const { signal } = exchange.request;
     if (signal !== undefined) this.#aborts.remove(signal, exchange);
   };
+
+  #startDigest(name: string): Digest {
+    if (this.#digests !== undefined) return this.#digests.start(name);
+    throw new WireError('INVALID', `the request names the digest ${name}, and the client was given no \`digests\``);
+  }
 
   #closeWhenQuiet(): void {
     if (this.#connections.size === 0) this.#closing?.resolve();
@@ -135,14 +187,15 @@ class PooledClient implements WireClient {
   }
 }
 
-function closedError(): WireError {
-  return new WireError('CLOSED', 'the client is closed: make a new one');
-}
-
 function natural(name: string, value: number | undefined, usual: number): number {
   if (value === undefined) return usual;
   if (Number.isSafeInteger(value) && value > 0 && value < 2 ** 31) return value;
   throw new WireError('INVALID', `${name} must be a whole number from 1 to 2,147,483,647, not ${value}`);
+}
+
+function preference(http2: WireClientOptions['http2']): 'prefer' | 'never' {
+  if (http2 === undefined || http2 === 'prefer' || http2 === 'never') return http2 ?? 'never';
+  throw new WireError('INVALID', `http2 must be 'prefer' or 'never', not ${JSON.stringify(http2)}`);
 }
 
 function checkOrigin({ scheme, port, connectTo }: Origin): void {

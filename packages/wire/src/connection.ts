@@ -138,7 +138,7 @@ export class Connection implements Holder {
     this.#reads = 0;
     this.#firstByteMs = 0;
     const { request } = exchange;
-    this.#reader.expect(request);
+    this.#reader.expect(request.method, request.into, exchange.digest);
     const { stallMs, firstByteMs } = this.#settings.timeouts;
     if (exchange.bodyBytes === 0 || request.body === undefined) {
       this.#upload = undefined;
@@ -200,6 +200,8 @@ export class Connection implements Holder {
       bodyBytes: this.#reader.bodyBytes,
       body: this.#reader.body,
       timing: { startMs: exchange.startMs, firstByteMs: this.#firstByteMs, endMs: nowMs },
+      digest: this.#reader.digest,
+      protocol: 'http/1.1',
       reusedConnection: this.#exchanges > 1,
       remoteAddress: this.remoteAddress,
     };
@@ -325,13 +327,13 @@ export class Connection implements Holder {
       return;
     }
     if (WireError.is(failure) && suspectCodes.has(failure.code)) this.#owner.connectionSuspect();
-    exchange.fail(WireError.is(failure) ? this.#withAddress(failure) : failure);
+    exchange.fail(WireError.is(failure) ? withAddress(failure, this.remoteAddress) : failure);
   }
 
   #connectError(): WireError {
     const error = this.#socketError;
     const tlsError = this.#endpoint.tls?.explain(error);
-    if (tlsError !== undefined) return this.#withAddress(tlsError);
+    if (tlsError !== undefined) return withAddress(tlsError, this.remoteAddress);
     const reason = error === undefined ? 'the connection ended' : error.message;
     return this.#error('CONNECT', `cannot connect to ${this.remoteAddress}: ${reason}`, error);
   }
@@ -339,7 +341,7 @@ export class Connection implements Holder {
   #resetError(): WireError {
     const error = this.#socketError;
     const tlsError = this.#endpoint.tls?.explain(error);
-    if (tlsError !== undefined) return this.#withAddress(tlsError);
+    if (tlsError !== undefined) return withAddress(tlsError, this.remoteAddress);
     const when = this.#reads === 0 ? 'before a response came' : 'before the response was whole';
     return this.#error('RESET', `${this.remoteAddress} ended the connection ${when}`, error);
   }
@@ -348,12 +350,13 @@ export class Connection implements Holder {
     const status = this.#reads === 0 ? undefined : this.#reader.head?.status;
     return new WireError(code, message, { remoteAddress: this.remoteAddress, status, cause });
   }
+}
 
-  #withAddress(error: WireError): WireError {
-    if (error.remoteAddress !== undefined) return error;
-    const { code, message, requiredBytes, status, cause } = error;
-    return new WireError(code, message, { requiredBytes, status, cause, remoteAddress: this.remoteAddress });
-  }
+/** The error, and whom it is of where it does not say so. */
+export function withAddress(error: WireError, remoteAddress: string): WireError {
+  if (error.remoteAddress !== undefined) return error;
+  const { code, message, requiredBytes, status, cause } = error;
+  return new WireError(code, message, { requiredBytes, status, cause, remoteAddress });
 }
 
 /** `ip:port`, with brackets around an IPv6 address. */
@@ -367,9 +370,11 @@ export function addressText(address: string, port: number): string {
  */
 const tlsSliceBytes = 262_144;
 
-const suspectCodes: ReadonlySet<string> = new Set(['RESET', 'TRUNCATED', 'FIRST_BYTE_TIMEOUT', 'STALL_TIMEOUT']);
+/** What a request fails with for a reason that lies with the address. */
+export const suspectCodes: ReadonlySet<string> = new Set(['RESET', 'TRUNCATED', 'FIRST_BYTE_TIMEOUT', 'STALL_TIMEOUT']);
 
-function isAddressFailure(failure: unknown): failure is WireError {
+/** Whether a connection did not come to be, so that another address may be tried. */
+export function isAddressFailure(failure: unknown): failure is WireError {
   return WireError.is(failure) && (failure.code === 'CONNECT' || failure.code === 'CONNECT_TIMEOUT');
 }
 

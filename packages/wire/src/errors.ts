@@ -24,3 +24,8 @@ export class WireError extends Error {
     return typeof error === 'object' && error !== null && (error as { [brand]?: unknown })[brand] === true;
   }
 }
+
+/** What a request of a closed client fails with. */
+export function closedError(): WireError {
+  return new WireError('CLOSED', 'the client is closed: make a new one');
+}

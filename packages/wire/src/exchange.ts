@@ -1,5 +1,6 @@
+import type { Abandonable } from './abort-watch.ts';
 import type { WireError } from './errors.ts';
-import type { WireRequest, WireResponse } from './types.ts';
+import type { Digest, WireRequest, WireResponse } from './types.ts';
 
 /** Whatever an exchange waits for, so that it can be told to give up. */
 export interface Holder {
@@ -8,10 +9,12 @@ export interface Holder {
 }
 
 /** One request on its way to its response, over as many connections as that takes. */
-export class Exchange {
+export class Exchange implements Abandonable {
   readonly request: WireRequest;
   readonly head: string;
   readonly bodyBytes: number;
+  /** Of what arrives in `into`. Begun once: nothing is repeated of which a byte has come. */
+  readonly digest: Digest | undefined;
   readonly startMs: number = performance.now();
   /** Who has it now. */
   holder: Holder | undefined;
@@ -28,6 +31,7 @@ export class Exchange {
     request: WireRequest,
     head: string,
     bodyBytes: number,
+    digest: Digest | undefined,
     settle: (exchange: Exchange) => void,
     resolve: (response: WireResponse) => void,
     reject: (error: unknown) => void,
@@ -35,6 +39,7 @@ export class Exchange {
     this.request = request;
     this.head = head;
     this.bodyBytes = bodyBytes;
+    this.digest = digest;
     this.#settle = settle;
     this.#resolve = resolve;
     this.#reject = reject;

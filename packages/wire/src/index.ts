@@ -1,7 +1,8 @@
 export { createWireClient } from './client.ts';
 export { WireError } from './errors.ts';
 export type {
-  ByteSink,
+  Digest,
+  DigestSource,
   Origin,
   ResolvedAddress,
   WireClient,

@@ -2,14 +2,19 @@ import type { AddressBook } from './addresses.ts';
 import { addressText, Connection, type ConnectionOwner, type ConnectionSettings, type Endpoint } from './connection.ts';
 import { WireError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
+import { H2Pool, type H2PoolAddress } from './h2/pool.ts';
+import type { H2Session } from './h2/session.ts';
+import { hostHeader } from './request-head.ts';
 import type { TlsPeer } from './tls.ts';
 import type { Origin, ResolvedAddress } from './types.ts';
 
 /** What all pools of a client share. */
 export interface PoolSettings extends ConnectionSettings {
   readonly addresses: AddressBook;
+  /** Whether HTTP/2 is offered over TLS. */
+  readonly http2: 'prefer' | 'never';
   /** Every connection whose socket has not closed. */
-  readonly connections: Set<Connection>;
+  readonly connections: Set<Connection | H2Session>;
   /** Called whenever one of them has closed. */
   readonly connectionClosed: () => void;
   readonly connectionOpened: () => void;
@@ -25,16 +30,19 @@ export interface PoolSettings extends ConnectionSettings {
 export class OriginPool {
   readonly #host: string;
   readonly #port: number;
+  readonly #authority: string;
   readonly #tls: TlsPeer | undefined;
   readonly #settings: PoolSettings;
   readonly #pools = new Map<string, AddressPool>();
   #resolved: readonly ResolvedAddress[] | undefined;
   #candidates: readonly AddressPool[] = [];
-  #turn = 0;
+  /** Anywhere, so that threads that begin together do not go to one address together. */
+  #turn: number = Math.floor(Math.random() * 1000);
 
   constructor(origin: Origin, tls: TlsPeer | undefined, settings: PoolSettings) {
     this.#host = origin.connectTo?.host ?? origin.host;
     this.#port = origin.connectTo?.port ?? origin.port;
+    this.#authority = hostHeader(origin);
     this.#tls = tls;
     this.#settings = settings;
   }
@@ -104,7 +112,8 @@ export class OriginPool {
     for (const { address, family } of resolved) {
       let pool = this.#pools.get(address);
       if (pool === undefined) {
-        pool = new AddressPool({ address, port: this.#port, tls: this.#tls }, family, this.#settings, this);
+        const endpoint = { address, port: this.#port, tls: this.#tls, authority: this.#authority };
+        pool = new AddressPool(endpoint, family, this.#settings, this);
         this.#pools.set(address, pool);
       }
       candidates.add(pool);
@@ -114,7 +123,7 @@ export class OriginPool {
 }
 
 /** The connections to one address of an origin. Kept ones are taken last in, first out, so that those not needed grow old and go. */
-export class AddressPool implements ConnectionOwner {
+export class AddressPool implements ConnectionOwner, H2PoolAddress {
   readonly family: 4 | 6;
   readonly remoteAddress: string;
   /** Connections that carry an exchange or are being made for one. */
@@ -127,13 +136,27 @@ export class AddressPool implements ConnectionOwner {
   readonly #endpoint: Endpoint;
   readonly #settings: PoolSettings;
   readonly #origin: OriginPool;
+  readonly #h2: H2Pool | undefined;
 
-  constructor(endpoint: Endpoint, family: 4 | 6, settings: PoolSettings, origin: OriginPool) {
+  /** `authority`: what requests over HTTP/2 name as their host. */
+  constructor(
+    endpoint: Endpoint & { readonly authority: string },
+    family: 4 | 6,
+    settings: PoolSettings,
+    origin: OriginPool,
+  ) {
     this.#endpoint = endpoint;
     this.family = family;
     this.remoteAddress = addressText(endpoint.address, endpoint.port);
     this.#settings = settings;
     this.#origin = origin;
+    const { tls } = endpoint;
+    if (tls !== undefined && settings.http2 === 'prefer') this.#h2 = new H2Pool({ ...endpoint, tls }, settings, this);
+  }
+
+  /** Connections of either kind that wait for an exchange. */
+  get idleConnections(): number {
+    return this.idle.length + (this.#h2?.idleSessions ?? 0);
   }
 
   takeIdle(nowMs: number): Connection | undefined {
@@ -149,12 +172,32 @@ export class AddressPool implements ConnectionOwner {
 
   open(exchange: Exchange): void {
     this.busy++;
+    if (this.#h2 === undefined || !this.#h2.carry(exchange)) this.connect(exchange);
+  }
+
+  connect(exchange: Exchange): void {
     this.#settings.connections.add(new Connection(this.#endpoint, this.#settings, this, exchange));
+  }
+
+  sessionMade(session: H2Session): void {
+    this.#settings.connections.add(session);
+  }
+
+  sessionOpened(): void {
+    this.restUntilMs = 0;
+    this.#settings.connectionOpened();
+  }
+
+  exchangeBegun(): void {
+    this.requests++;
+  }
+
+  exchangeLeft(): void {
+    this.busy--;
   }
 
   connectionOpened(): void {
     this.requests++;
-    this.restUntilMs = 0;
     this.#settings.connectionOpened();
   }
 
@@ -168,6 +211,8 @@ export class AddressPool implements ConnectionOwner {
 
   connectionIdle(connection: Connection): void {
     this.busy--;
+    // An answer ends the rest, a mere connection does not: one that died behind its listener takes those too.
+    this.restUntilMs = 0;
     this.idle.push(connection);
   }
 
@@ -189,7 +234,7 @@ export class AddressPool implements ConnectionOwner {
     if (at !== -1) this.idle.splice(at, 1);
   }
 
-  connectionClosed(connection: Connection): void {
+  connectionClosed(connection: Connection | H2Session): void {
     this.#settings.connections.delete(connection);
     this.#settings.connectionClosed();
   }

@@ -1,7 +1,7 @@
 import { ChunkFraming } from './chunk-framing.ts';
 import { WireError } from './errors.ts';
 import { parseResponseHead, protocolError, type ResponseHead } from './response-head.ts';
-import type { ByteSink } from './types.ts';
+import type { Digest } from './types.ts';
 
 /** What a reader keeps at most of what it has not been lent memory for. */
 export interface ReaderLimits {
@@ -9,14 +9,6 @@ export interface ReaderLimits {
   readonly maxHeadBytes: number;
   /** Body bytes kept where there is no `into` for them. */
   readonly maxErrorBytes: number;
-}
-
-/** What is to be done with a response's body. */
-export interface ReadPlan {
-  readonly method: string;
-  /** Takes the body of a 2xx response. */
-  readonly into?: Uint8Array | undefined;
-  readonly sink?: ByteSink | undefined;
 }
 
 /**
@@ -37,13 +29,15 @@ export class ResponseReader {
   reusable = true;
   /** Bytes of the body that have come. */
   bodyBytes = 0;
+  /** Of the whole body, where it went into lent memory and a digest was given. */
+  digest: string | undefined;
 
   readonly #limits: ReaderLimits;
   readonly #scratch: Buffer = Buffer.allocUnsafeSlow(scratchBytes);
   #state: State = 'idle';
   #method = '';
   #into: Uint8Array | undefined;
-  #sink: ByteSink | undefined;
+  #digest: Digest | undefined;
 
   /** The scratch, or something larger while a head needs it. */
   #headBuffer: Buffer = this.#scratch;
@@ -65,14 +59,15 @@ export class ResponseReader {
     this.#chunks = new ChunkFraming(limits.maxHeadBytes);
   }
 
-  /** Begins a response. Only while none is under way. */
-  expect(plan: ReadPlan): void {
+  /** Begins a response. Only while none is under way. `into` takes the body of a 2xx, and `digest`, just begun, sees it there. */
+  expect(method: string, into: Uint8Array | undefined, digest: Digest | undefined): void {
     this.done = false;
     this.bodyBytes = 0;
+    this.digest = undefined;
     this.#state = 'head';
-    this.#method = plan.method;
-    this.#into = plan.into;
-    this.#sink = plan.sink;
+    this.#method = method;
+    this.#into = into;
+    this.#digest = digest;
     this.#head = undefined;
     this.#headBytes = 0;
     this.#searchedBytes = 0;
@@ -99,7 +94,7 @@ export class ResponseReader {
     this.#headBuffer = this.#scratch;
     this.#into = undefined;
     this.#target = undefined;
-    this.#sink = undefined;
+    this.#digest = undefined;
   }
 
   /** Where the next bytes go. Never empty. */
@@ -168,7 +163,7 @@ export class ResponseReader {
   }
 
   #lend(target: Uint8Array, end: number): Uint8Array {
-    const most = this.#sink === undefined ? end : Math.min(end, this.bodyBytes + maxSinkBytes);
+    const most = this.#digest === undefined ? end : Math.min(end, this.bodyBytes + maxDigestBytes);
     return target.subarray(this.bodyBytes, most);
   }
 
@@ -334,16 +329,17 @@ export class ResponseReader {
   #landed(target: Uint8Array, byteLength: number): void {
     const start = this.bodyBytes;
     this.bodyBytes = start + byteLength;
-    if (this.#sink !== undefined) this.#sink.update(target.subarray(start, this.bodyBytes));
+    if (this.#digest !== undefined) this.#digest.update(target.subarray(start, this.bodyBytes));
   }
 
   #end(): void {
     this.#state = 'idle';
     this.done = true;
+    if (this.#target !== undefined) this.digest = this.#digest?.value();
     // The lender may do with it as it likes from here on.
     this.#into = undefined;
     this.#target = undefined;
-    this.#sink = undefined;
+    this.#digest = undefined;
   }
 
   #tooLarge(requiredBytes: number | undefined): WireError {
@@ -364,10 +360,10 @@ type State = 'idle' | 'head' | 'length' | 'chunked' | 'until-close';
  */
 const scratchBytes = 16_384;
 /**
- * A read that a sink is to see stays in the processor's cache until then: CRC32C over reads of any size, often several MiB, cost 0.59 CPU
+ * A read that a digest is to see stays in the processor's cache until then: CRC32C over reads of any size, often several MiB, cost 0.59 CPU
  * seconds per GiB with the transfer, over reads of 1 MiB 0.49 (of 256 KiB more again).
  */
-const maxSinkBytes = 1_048_576;
+const maxDigestBytes = 1_048_576;
 const maxDroppedBytes = 1_048_576;
 const nothing: Buffer = Buffer.alloc(0);
 const headEnd: Buffer = Buffer.from('\r\n\r\n', 'latin1');

@@ -37,14 +37,24 @@ export class TlsPeer {
     this.#host = host;
   }
 
+  /** Connects for HTTP/1.1. */
   connect(address: string, port: number, onread: OnReadOpts): TLSSocket {
     // `onread` reaches the socket's constructor (nodejs.org/api/tls.html, tls.connect), but @types/node does not list it.
-    const options: ConnectionOptions & { onread: OnReadOpts } = {
+    const reading: ConnectionOptions & { onread: OnReadOpts } = { onread, ALPNProtocols: ['http/1.1'] };
+    return this.#open(address, port, reading);
+  }
+
+  /** Connects for whatever the server chooses, which `alpnProtocol` then says. */
+  negotiate(address: string, port: number): TLSSocket {
+    return this.#open(address, port, { ALPNProtocols: ['h2', 'http/1.1'] });
+  }
+
+  #open(address: string, port: number, how: ConnectionOptions): TLSSocket {
+    const options: ConnectionOptions = {
+      ...how,
       host: address,
       port,
-      onread,
       secureContext: this.#trust.context,
-      ALPNProtocols: ['http/1.1'],
       rejectUnauthorized: true,
       checkServerIdentity: (_name, certificate) => checkServerIdentity(this.#host, certificate),
     };

@@ -23,9 +23,16 @@ export interface WireTimeouts {
   readonly stallMs: number;
 }
 
-/** Sees the body's bytes as they arrive, in order, in the caller's memory. */
-export interface ByteSink {
+/** A digest of one body under way: sees its bytes as they arrive, in order, in the caller's memory, in the thread that reads them. */
+export interface Digest {
   update(bytes: Uint8Array): void;
+  /** The digest of what came so far, as text. */
+  value(): string;
+}
+
+/** Begins digests by name. Which names there are is the caller's affair. */
+export interface DigestSource {
+  start(name: string): Digest;
 }
 
 export interface WireRequest {
@@ -45,8 +52,8 @@ export interface WireRequest {
    * memory of this package's own, at most `maxErrorBytes` of it.
    */
   readonly into?: Uint8Array | undefined;
-  /** Fed with the body as it arrives in `into`. Reset by whoever repeats a request. */
-  readonly sink?: ByteSink | undefined;
+  /** Name of a digest, of those that the client's `digests` knows, to take of the body as it arrives in `into`: see `WireResponse.digest`. */
+  readonly digest?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -64,6 +71,10 @@ export interface WireResponse {
     readonly firstByteMs: number;
     readonly endMs: number;
   };
+  /** The digest of the body, where the request named one and the body went into `into`. */
+  readonly digest: string | undefined;
+  /** What the connection speaks. */
+  readonly protocol: 'http/1.1' | 'h2';
   /** Whether the connection had carried a request before. */
   readonly reusedConnection: boolean;
   /** The address that answered, as `ip:port`. */
@@ -82,7 +93,7 @@ export type WireErrorCode =
   | 'CONNECT_TIMEOUT'
   | 'FIRST_BYTE_TIMEOUT'
   | 'STALL_TIMEOUT'
-  /** The connection ended before the response was whole. */
+  /** The connection ended before the response was whole, or the I/O thread died that carried the request. */
   | 'RESET'
   /** The body ended before its announced length. */
   | 'TRUNCATED'
@@ -90,7 +101,7 @@ export type WireErrorCode =
   | 'PROTOCOL'
   /** The body is longer than `into`: `requiredBytes` says how long, where the response does. */
   | 'BODY_TOO_LARGE'
-  /** The request is not one that this package can send. */
+  /** The request is not one that this package can send, or the I/O thread that it needs cannot be started. */
   | 'INVALID'
   /** The client is closed. */
   | 'CLOSED';
@@ -109,6 +120,7 @@ export interface WireErrorFacts {
  *
  * When a request's promise has settled, however it settled, its memory is quiet: nothing is written into `into` and nothing is read from
  * `body`. The connection of a request that did not end well is destroyed, and the promise settles only after its socket has closed.
+ * One that an I/O thread carries settles when the thread has said so, or has ended.
  *
  * A request that finds its kept connection closed under it before the first byte of a response is sent once more on a fresh one, unless it is a
  * POST. Nothing else is ever repeated here.
@@ -141,6 +153,17 @@ export interface WireClientOptions {
   readonly maxErrorBytes?: number | undefined;
   /** Most bytes of a response's head. Default 65,536. */
   readonly maxHeadBytes?: number | undefined;
+  /** Where digests come from that requests name. Default: none. */
+  readonly digests?: DigestSource | undefined;
+  /**
+   * Threads that carry requests whose bodies lie in shared memory, each with connections of its own; everything else stays on the calling thread.
+   * They start with the first such request, and do not keep the process alive. Default 0: none.
+   */
+  readonly ioThreads?: number | undefined;
+  /** URL of a module for those threads to load, whose export `loadDigests` is a function that resolves to what `digests` is here. */
+  readonly digestModule?: string | undefined;
+  /** `prefer` offers HTTP/2 in the TLS handshake, and speaks it to a server that chooses it. Default `never`. */
+  readonly http2?: 'prefer' | 'never' | undefined;
   /** Resolves a name to its addresses. Default: `dns.lookup` with all addresses, remembered for 10 s. For tests. */
   readonly resolve?: ((host: string) => Promise<readonly ResolvedAddress[]>) | undefined;
 }

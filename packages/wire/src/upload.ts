@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { GatherSlices } from './gather-slices.ts';
 
 /**
  * Writes a head and the parts of a body behind it, never joined, in slices of at most `sliceBytes`, at most two of them ahead of the kernel.
@@ -6,19 +7,15 @@ import type { Socket } from 'node:net';
 export class Upload {
   done = false;
   readonly #socket: Socket;
-  readonly #parts: readonly Uint8Array[];
-  readonly #sliceBytes: number;
+  readonly #slices: GatherSlices;
   readonly #finished: () => void;
-  #part = 0;
-  #offset = 0;
   #ahead = 0;
   #stopped = false;
 
   /** `finished` is called when the kernel has taken the last byte. */
   constructor(socket: Socket, parts: readonly Uint8Array[], sliceBytes: number, finished: () => void) {
     this.#socket = socket;
-    this.#parts = parts;
-    this.#sliceBytes = sliceBytes;
+    this.#slices = new GatherSlices(parts, sliceBytes);
     this.#finished = finished;
   }
 
@@ -41,15 +38,8 @@ export class Upload {
   }
 
   #writeSlice(): boolean {
-    let part = this.#parts[this.#part];
-    while (part !== undefined && this.#offset >= part.length) {
-      part = this.#parts[++this.#part];
-      this.#offset = 0;
-    }
-    if (part === undefined) return false;
-    const end = Math.min(part.length, this.#offset + this.#sliceBytes);
-    const slice = this.#offset === 0 && end === part.length ? part : part.subarray(this.#offset, end);
-    this.#offset = end;
+    const slice = this.#slices.next();
+    if (slice === undefined) return false;
     this.#ahead++;
     this.#socket.write(slice, this.#written);
     return true;

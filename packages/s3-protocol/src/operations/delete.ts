@@ -28,20 +28,33 @@ function accept(response: WireResponse): DeleteResult | undefined {
 /** What S3 takes in one DeleteObjects. */
 const MAX_BULK_KEYS = 1000;
 
-/** DeleteObjects: a thousand keys a request, each answered for itself. */
+/**
+ * DeleteObjects: a thousand keys a request, each answered for itself. A key of white space alone goes by itself: directory
+ * buckets refuse all keys of a request that has one.
+ */
 export async function deleteObjects(
   plane: ControlPlane,
+  single: DataPlane,
   batch: Batch<Key, DeleteResult>,
   context: ErrorContext,
 ): Promise<void> {
   for (let start = 0; start < batch.items.length && !batch.signal.aborted; start += MAX_BULK_KEYS) {
     const keys = batch.items.slice(start, start + MAX_BULK_KEYS);
-    const failures = await deleteBulk(plane, keys, batch.signal, context);
+    const blank = keys.filter(isBlank);
+    const others = blank.length === 0 ? keys : keys.filter((key) => !isBlank(key));
+    const failures = others.length === 0 ? new Map() : await deleteBulk(plane, others, batch.signal, context);
+    for (const key of blank) {
+      await deleteObject(single, key, batch.signal).catch((thrown) => failures.set(key, KvferryError.from(thrown)));
+    }
     keys.forEach((key, offset) => {
       const error = failures.get(key);
       batch.settle(start + offset, error === undefined ? deleted : { status: 'failed', error });
     });
   }
+}
+
+function isBlank(key: Key): boolean {
+  return key.trim() === '';
 }
 
 async function deleteBulk(

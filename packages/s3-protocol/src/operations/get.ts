@@ -1,29 +1,26 @@
 import { type GetItem, type GetResult, KvferryError } from '@kvferry/core';
 import type { WireResponse } from '@kvferry/wire';
-import type { Crc32c } from '../checksum.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { isErrorDocument } from '../error-body.ts';
+import { checksumOfDigest, corruptValue, storedChecksum, type Verification } from '../verification.ts';
 
-/**
- * GET: the object into the memory lent for it. With `startCrc` the CRC32C is taken as the bytes arrive, and compared
- * where the store has one.
- */
+/** GET: the object into the memory lent for it. Its checksum is taken as the bytes arrive, and compared where the store has one. */
 export function getObject(
   plane: DataPlane,
   item: GetItem,
-  startCrc: (() => Crc32c) | undefined,
+  verification: Verification,
   signal: AbortSignal,
 ): Promise<GetResult> {
   return plane.request({
     operation: 'get',
     method: 'GET',
     key: item.key,
-    signedHeaders: startCrc === undefined ? none : withChecksum,
+    signedHeaders: verification.digest === undefined ? none : withChecksum,
     plainHeaders: none,
     into: item.into,
-    startCrc,
+    digest: verification.digest,
     signal,
-    accept: (response, crc) => accept(response, crc, item.into),
+    accept: (response) => accept(response, item.into, verification),
     onMiss: miss,
   });
 }
@@ -32,29 +29,18 @@ const none: readonly string[] = [];
 const withChecksum: readonly string[] = ['x-amz-checksum-mode', 'ENABLED'];
 const miss: GetResult = { status: 'miss' };
 
-function accept(response: WireResponse, crc: Crc32c | undefined, into: Uint8Array): GetResult | undefined {
+function accept(response: WireResponse, into: Uint8Array, verification: Verification): GetResult | undefined {
   if (response.status !== 200) return undefined;
   const byteLength = response.bodyBytes;
   refuseErrorDocument(response, into);
-  const expected = crc === undefined ? undefined : checksumOf(response.headers);
-  if (expected === undefined || crc === undefined) return { status: 'hit', byteLength, verified: 'length' };
-  const actual = crc.base64();
-  if (actual === expected) return { status: 'hit', byteLength, verified: 'checksum' };
-  throw new KvferryError(
-    'CORRUPT',
-    `the ${byteLength} bytes that came have CRC32C ${actual}, the store keeps ${expected} for them`,
-    { httpStatus: response.status, requestId: response.headers.get('x-amz-request-id') },
-  );
-}
-
-/**
- * The CRC32C of the whole object. That of a multipart upload may be one of its parts' checksums, which says nothing to
- * a reader.
- */
-function checksumOf(headers: ReadonlyMap<string, string>): string | undefined {
-  const value = headers.get('x-amz-checksum-crc32c');
-  if (value === undefined || value.includes('-')) return undefined;
-  return headers.get('x-amz-checksum-type') === 'COMPOSITE' ? undefined : value;
+  const stored = storedChecksum(response.headers, verification.algorithms);
+  if (stored === undefined) return { status: 'hit', byteLength, verified: 'length' };
+  const actual = checksumOfDigest(verification.digest ?? '', response.digest ?? '', stored.algorithm);
+  if (actual === stored.value) return { status: 'hit', byteLength, verified: 'checksum' };
+  throw corruptValue(byteLength, stored, actual, {
+    httpStatus: response.status,
+    requestId: response.headers.get('x-amz-request-id'),
+  });
 }
 
 /** The longest error document looked for behind a 200. S3's own are under 1 KiB. */
@@ -64,7 +50,7 @@ const MAX_ERROR_DOCUMENT_BYTES = 8192;
  * Throws UNAVAILABLE where the body is an error document in spite of the 200, and wipes it from the caller's memory. An
  * object always comes with an ETag, an error never does.
  */
-function refuseErrorDocument(response: WireResponse, into: Uint8Array): void {
+export function refuseErrorDocument(response: WireResponse, into: Uint8Array): void {
   if (response.bodyBytes > MAX_ERROR_DOCUMENT_BYTES || response.headers.has('etag')) return;
   const body = into.subarray(0, response.bodyBytes);
   // A copy: TextDecoder takes no view on a SharedArrayBuffer.

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { KvferryError, type PutItem, type PutMode, type PutResult } from '@kvferry/core';
 import type { WireResponse } from '@kvferry/wire';
-import { type Crc32cSource, crc32cOf } from '../checksum.ts';
+import { type Checksums, crc32cOf } from '../checksum.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { isErrorDocument } from '../error-body.ts';
 import { UNSIGNED_PAYLOAD } from '../signing/sigv4.ts';
@@ -9,7 +9,7 @@ import { UNSIGNED_PAYLOAD } from '../signing/sigv4.ts';
 /** How a put's payload is protected. */
 export interface PayloadProtection {
   /** Source of the checksum sent along; `undefined` where the store takes none. */
-  readonly crc32c: Crc32cSource | undefined;
+  readonly checksums: Checksums | undefined;
   readonly payloadSigning: 'unsigned' | 'sha256';
 }
 
@@ -18,16 +18,16 @@ export function putObject(
   plane: DataPlane,
   item: PutItem,
   mode: PutMode,
-  { crc32c, payloadSigning }: PayloadProtection,
+  { checksums, payloadSigning }: PayloadProtection,
   signal: AbortSignal,
 ): Promise<PutResult> {
   return plane.request({
     operation: 'put',
     method: 'PUT',
     key: item.key,
-    signedHeaders: crc32c === undefined ? none : ['x-amz-checksum-crc32c', crc32cOf(crc32c, item.parts)],
+    signedHeaders: checksums === undefined ? none : ['x-amz-checksum-crc32c', crc32cOf(checksums, item.parts)],
     plainHeaders: mode === 'create' ? createHeaders : replaceHeaders,
-    payloadHash: payloadSigning === 'sha256' ? sha256Of(item.parts) : UNSIGNED_PAYLOAD,
+    payloadHash: payloadHashOf(payloadSigning, item.parts),
     body: item.parts,
     signal,
     accept,
@@ -55,7 +55,12 @@ function accept(response: WireResponse): PutResult | undefined {
   return stored;
 }
 
-function sha256Of(parts: readonly Uint8Array[]): string {
+/** What the signature says of a payload. */
+export function payloadHashOf(
+  payloadSigning: PayloadProtection['payloadSigning'],
+  parts: readonly Uint8Array[],
+): string {
+  if (payloadSigning === 'unsigned') return UNSIGNED_PAYLOAD;
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
   return hash.digest('hex');

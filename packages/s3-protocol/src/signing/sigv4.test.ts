@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import * as sdk from '@aws-sdk/client-s3';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
@@ -67,32 +68,65 @@ describe('the same input as the AWS SDK', () => {
     const signer = new Signer(scope);
     for (const key of ODD_KEYS) {
       for (const request of await sdkRequests(key, credentials)) {
-        const authorization = request.headers.authorization as string;
-        const signedNames = /SignedHeaders=([^,]+)/.exec(authorization)?.[1]?.split(';') ?? [];
-        const added = new Set(['host', 'x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token']);
-        // Backwards, so that the signer has something to sort.
-        const others = signedNames.filter((name) => !added.has(name)).toReversed();
-        const ours = signer.sign(
-          {
-            method: request.method,
-            path: `/my-bucket/${escapeKey(key)}`,
-            query: Object.entries(request.query)
-              .map(([name, value]) => `${name}=${value}`)
-              .sort()
-              .join('&'),
-            host: request.headers.host as string,
-            headers: others.flatMap((name) => [name, request.headers[name] as string]),
-            payloadHash: request.headers['x-amz-content-sha256'] as string,
-          },
-          credentials,
-          parseAmzDate(request.headers['x-amz-date'] as string),
-        );
         expect(request.path, key).toBe(`/my-bucket/${escapeKey(key)}`);
-        expect(headerOf(ours, 'authorization'), `${request.method} ${key}`).toBe(authorization);
+        expect(signedAgain(signer, request, credentials), `${request.method} ${key}`).toBe(
+          request.headers.authorization,
+        );
       }
     }
   });
 });
+
+describe('the same input as the AWS SDK to a directory bucket', () => {
+  const base: S3Credentials = { accessKeyId: 'ASIABASE', secretAccessKey: 'base/secret', sessionToken: 'base+token==' };
+  const session: S3Credentials = { accessKeyId: 'ASIASESSION', secretAccessKey: 'secret', sessionToken: 'token/1==' };
+  const zone = { region: 'us-east-1', service: 's3express' };
+
+  it('gives the same signature for every key and method under a session, and for what opens it', async () => {
+    const opener = new Signer({ ...zone, tokenHeader: 'x-amz-security-token' });
+    const signer = new Signer({ ...zone, tokenHeader: 'x-amz-s3session-token' });
+    for (const key of ODD_KEYS) {
+      const [opening, ...others] = await sdkSessionRequests(key, base, session);
+      if (opening === undefined) throw new Error('the SDK sent nothing');
+      expect(opening).toMatchObject({ method: 'GET', path: '/', query: { session: '' } });
+      expect(signedAgain(opener, opening, base)).toBe(opening.headers.authorization);
+      for (const request of others) {
+        expect(request.path, key).toBe(`/${escapeKey(key)}`);
+        expect(signedAgain(signer, request, session), `${request.method} ${key}`).toBe(request.headers.authorization);
+      }
+    }
+  });
+});
+
+/** Our `Authorization` for what a request of the SDK signs. */
+function signedAgain(signer: Signer, request: SentRequest, credentials: S3Credentials): string | undefined {
+  const signedNames = /SignedHeaders=([^,]+)/.exec(request.headers.authorization ?? '')?.[1]?.split(';') ?? [];
+  const added = new Set([
+    'host',
+    'x-amz-date',
+    'x-amz-content-sha256',
+    'x-amz-security-token',
+    'x-amz-s3session-token',
+  ]);
+  // Backwards, so that the signer has something to sort.
+  const others = signedNames.filter((name) => !added.has(name)).toReversed();
+  const headers = signer.sign(
+    {
+      method: request.method,
+      path: request.path,
+      query: Object.entries(request.query)
+        .map(([name, value]) => `${name}=${value}`)
+        .sort()
+        .join('&'),
+      host: request.headers.host as string,
+      headers: others.flatMap((name) => [name, request.headers[name] as string]),
+      payloadHash: request.headers['x-amz-content-sha256'] as string,
+    },
+    credentials,
+    parseAmzDate(request.headers['x-amz-date'] as string),
+  );
+  return headerOf(headers, 'authorization');
+}
 
 describe('Signer', () => {
   const request: SignableRequest = {
@@ -160,14 +194,43 @@ async function sdkRequests(key: string, credentials: S3Credentials): Promise<Sen
     maxAttempts: 1,
     requestHandler: handler as never,
   });
-  const target = { Bucket: 'my-bucket', Key: key };
+  await sendObjectRequests(client, 'my-bucket', key);
+  expect(sent).toHaveLength(3);
+  return sent;
+}
+
+/** The same to a directory bucket, with the request before them that opens the session. */
+async function sdkSessionRequests(key: string, base: S3Credentials, session: S3Credentials): Promise<SentRequest[]> {
+  const sent: SentRequest[] = [];
+  const { accessKeyId, secretAccessKey, sessionToken } = session;
+  const document =
+    `<CreateSessionResult><Credentials><SessionToken>${sessionToken}</SessionToken><SecretAccessKey>${secretAccessKey}</SecretAccessKey>` +
+    `<AccessKeyId>${accessKeyId}</AccessKeyId><Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></CreateSessionResult>`;
+  const handler = {
+    handle: async (request: SentRequest) => {
+      sent.push(request);
+      if (request.query.session === undefined) throw new Error('caught');
+      return { response: { statusCode: 200, headers: {}, body: Readable.from([Buffer.from(document)]) } };
+    },
+  };
+  const client = new S3Client({
+    region: scope.region,
+    credentials: { ...base } as NonNullable<S3ClientConfig['credentials']>,
+    maxAttempts: 1,
+    requestHandler: handler as never,
+  });
+  await sendObjectRequests(client, 'my-bucket--use1-az4--x-s3', key);
+  expect(sent).toHaveLength(4);
+  return sent;
+}
+
+async function sendObjectRequests(client: S3Client, bucket: string, key: string): Promise<void> {
+  const target = { Bucket: bucket, Key: key };
   await client.send(new sdk.HeadObjectCommand(target)).catch(() => {});
   await client.send(new sdk.GetObjectCommand({ ...target, ChecksumMode: 'ENABLED' })).catch(() => {});
   await client
     .send(new sdk.PutObjectCommand({ ...target, Body: 'value', ChecksumAlgorithm: 'CRC32C' }))
     .catch(() => {});
-  expect(sent).toHaveLength(3);
-  return sent;
 }
 
 function headerOf(headers: readonly string[], name: string): string | undefined {

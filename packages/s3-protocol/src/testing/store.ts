@@ -1,5 +1,6 @@
 import type { RemoteBackend } from '@kvferry/core';
 import { type Simulator, type SimulatorOptions, startSimulator } from '@kvferry/s3-simulator';
+import type { WireClient } from '@kvferry/wire';
 import { onTestFinished } from 'vitest';
 import { createS3Backend } from '../backend.ts';
 import { credentialProvider } from '../credentials.ts';
@@ -23,6 +24,7 @@ export interface BackendOverrides {
   readonly profile?: Partial<S3Profile>;
   readonly credentials?: CredentialProvider;
   readonly options?: Partial<S3ConnectionOptions>;
+  readonly wire?: WireClient;
 }
 
 /** An open backend on the simulator, closed when the test has ended. */
@@ -36,10 +38,13 @@ export async function openBackend(simulator: Simulator, overrides: BackendOverri
       checksum: 'crc32c',
       bulkDelete: true,
       maxPutBytes: 5 * 1024 ** 3,
+      multipart: 'none',
+      listing: 'any',
       ...overrides.profile,
     },
     credentials: overrides.credentials ?? credentialProvider(simulator.credentials),
     options: { bucket: BUCKET, tls: { ca: simulator.ca }, ...overrides.options },
+    wire: overrides.wire,
   });
   onTestFinished(() => backend.close());
   await backend.open();
@@ -80,6 +85,11 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const collected: T[] = [];
   for await (const item of items) collected.push(item);
   return collected;
+}
+
+/** Waits until something is so; the test's own time limit ends it otherwise. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(setImmediate);
 }
 
 /** Whether two byte sequences are equal. A test matcher takes a second for what takes this a millisecond. */

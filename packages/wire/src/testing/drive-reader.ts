@@ -35,15 +35,16 @@ export function driveReader(stream: Uint8Array, drive: Drive): Reading {
   const into = arena?.subarray(guardBytes, arena.length - guardBytes);
   const reader = new ResponseReader({ maxHeadBytes: 65_536, maxErrorBytes: drive.maxErrorBytes ?? 65_536 });
   let summed = 0;
-  const sink = {
+  const digest = {
     update: (bytes: Uint8Array) => {
       if (into === undefined || bytes.buffer !== into.buffer)
-        throw new Error('the sink was shown memory that was not lent');
-      if (bytes.byteOffset !== into.byteOffset + summed) throw new Error('the sink was shown bytes out of order');
+        throw new Error('the digest was shown memory that was not lent');
+      if (bytes.byteOffset !== into.byteOffset + summed) throw new Error('the digest was shown bytes out of order');
       summed += bytes.length;
     },
+    value: () => String(summed),
   };
-  reader.expect({ method: drive.method, into, sink });
+  reader.expect(drive.method, into, digest);
   let reading: Reading;
   try {
     let at = 0;
@@ -64,7 +65,8 @@ export function driveReader(stream: Uint8Array, drive: Drive): Reading {
     const { head } = reader;
     if (head === undefined || !reader.done) throw new Error('a response ended without being whole');
     const lent = head.status < 300 && into !== undefined;
-    if (lent && summed !== reader.bodyBytes) throw new Error('the sink missed bytes');
+    if (lent && summed !== reader.bodyBytes) throw new Error('the digest missed bytes');
+    if (reader.digest !== (lent ? String(summed) : undefined)) throw new Error('the digest is not that of the body');
     reading = {
       status: head.status,
       headers: head.headers,

@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { createWireClient } from '../client.ts';
 import { WireError } from '../errors.ts';
-import type { Origin, WireClient, WireClientOptions, WireRequest, WireResponse } from '../types.ts';
+import type { DigestSource, Origin, WireClient, WireClientOptions, WireRequest, WireResponse } from '../types.ts';
 
 /** A client that is closed when the test has finished. */
 export function openClient(options?: WireClientOptions): WireClient {
@@ -34,6 +34,11 @@ export async function failureOf(response: Promise<WireResponse>): Promise<WireEr
     throw error;
   }
   throw new Error('the request succeeded');
+}
+
+/** Digests that show `look` every byte that arrives, and have the value `all of <name>`. */
+export function showing(look: (bytes: Uint8Array) => void): DigestSource {
+  return { start: (name) => ({ update: look, value: () => `all of ${name}` }) };
 }
 
 /** Body as text. */

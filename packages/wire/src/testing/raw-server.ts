@@ -19,6 +19,8 @@ export interface RawServerOptions {
   readonly host?: string;
   readonly port?: number;
   readonly certificate?: Certificate;
+  /** What it chooses from by ALPN. Without it, it knows no ALPN. */
+  readonly protocols?: string[];
 }
 
 /** Starts a server that speaks no protocol but what `script` says. It is closed when the test has finished. */
@@ -32,11 +34,12 @@ export async function startRawServer(script: Script, options: RawServerOptions =
       if (error !== peerLeft) throw error;
     });
   };
-  const { certificate } = options;
+  const { certificate, protocols } = options;
+  const alpn = protocols === undefined ? {} : { ALPNProtocols: protocols };
   const server: Server =
     certificate === undefined
       ? createTcpServer({ noDelay: true, allowHalfOpen: true }, accept)
-      : createTlsServer({ key: certificate.key, cert: certificate.cert, allowHalfOpen: true }, accept);
+      : createTlsServer({ key: certificate.key, cert: certificate.cert, allowHalfOpen: true, ...alpn }, accept);
   server.on('tlsClientError', () => {});
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {

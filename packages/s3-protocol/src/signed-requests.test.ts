@@ -1,0 +1,66 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { credentialProvider } from './credentials.ts';
+import { type SignedRequests, signedRequests } from './signed-requests.ts';
+import { BUCKET, pathEndpoint, startStore } from './testing/store.ts';
+import type { S3Endpoint } from './types.ts';
+
+const { signal } = new AbortController();
+
+async function opened(endpoint: S3Endpoint, credentials: Parameters<typeof credentialProvider>[0]) {
+  const way = await signedRequests(endpoint, credentialProvider(credentials), { bucket: BUCKET }, signal);
+  onTestFinished(() => way.close());
+  return way;
+}
+
+const put = (way: SignedRequests, key: string, body: Uint8Array, headers: readonly string[] = []) =>
+  way.send({ operation: 'put', method: 'PUT', key, body, headers, signal });
+
+test('a request is signed and sent as it is written, its query and its headers too', async () => {
+  const simulator = await startStore();
+  const way = await opened(pathEndpoint(simulator), simulator.credentials);
+  const body = Buffer.from('value');
+  const headers = ['content-type', 'text/plain', 'x-amz-checksum-crc32c', way.crc32c(body)];
+  expect((await put(way, 'a b/ü', body, headers)).status).toBe(200);
+  expect(await simulator.getObject(BUCKET, 'a b/ü')).toMatchObject({
+    body: new Uint8Array(body),
+    contentType: 'text/plain',
+  });
+
+  const query = 'list-type=2&prefix=a%20b%2F';
+  const listed = await way.send({ operation: 'list', method: 'GET', key: '', query, signal });
+  expect([listed.status, listed.protocol]).toEqual([200, 'http/1.1']);
+  expect(new TextDecoder().decode(listed.body)).toContain('<Key>a b/ü</Key>');
+});
+
+test('an error is an answer, and means what it means to a backend', async () => {
+  const simulator = await startStore();
+  const way = await opened(pathEndpoint(simulator), simulator.credentials);
+  const absent = await way.send({ operation: 'get', method: 'GET', key: 'absent', signal });
+  expect([absent.status, absent.document.code]).toEqual([404, 'NoSuchKey']);
+  expect(way.judge({ operation: 'get' }, absent)).toBe('miss');
+  const wrong = await put(way, 'a', Buffer.from('value'), ['x-amz-checksum-crc32c', 'AAAAAA==']);
+  expect(way.judge({ operation: 'put' }, wrong)).toMatchObject({ code: 'CORRUPT' });
+});
+
+test('nothing is repeated, and no answer is an error', async () => {
+  const simulator = await startStore();
+  const way = await opened(pathEndpoint(simulator), simulator.credentials);
+  simulator.addFault({ effect: { kind: 'status', status: 503, code: 'SlowDown' } });
+  expect((await put(way, 'a', Buffer.from('value'))).status).toBe(503);
+  expect(simulator.requests).toHaveLength(1);
+  simulator.addFault({ effect: { kind: 'reset', afterBytes: 'head' } });
+  await expect(put(way, 'a', Buffer.from('value'))).rejects.toMatchObject({ code: 'CONNECTION', operation: 'put' });
+});
+
+test("a clock that is wrong is the machine's affair, not the store's", async () => {
+  const simulator = await startStore({ now: () => Date.now() + 3_600_000 });
+  const way = await opened(pathEndpoint(simulator), simulator.credentials);
+  expect((await put(way, 'a', Buffer.from('value'))).status).toBe(200);
+});
+
+test('says whose requests they are, without a secret', async () => {
+  const simulator = await startStore();
+  const way = await opened(pathEndpoint(simulator), simulator.credentials);
+  expect(way.identity).toMatch(/^static kvfe/);
+  expect(way.identity).not.toContain(simulator.credentials.secretAccessKey);
+});

@@ -49,9 +49,9 @@ export function digestLength(algorithm: ChecksumAlgorithm): number {
   return { crc32: 4, crc32c: 4, crc64nvme: 8, sha1: 20, sha256: 32 }[algorithm];
 }
 
-/** The CRC32C of these bytes as S3 writes it: base64 of four bytes, big-endian. */
-export function crc32cBase64(bytes: Uint8Array): string {
-  const hasher = new Crc32Hasher(crc32c);
+/** The checksum of these bytes as S3 writes it: base64 of the digest, big-endian. */
+export async function base64Of(algorithm: ChecksumAlgorithm, bytes: Uint8Array): Promise<string> {
+  const hasher = await createHasher(algorithm);
   hasher.update(bytes);
   return hasher.digest().toString('base64');
 }

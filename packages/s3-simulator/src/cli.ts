@@ -9,8 +9,10 @@ const HELP = `kvferry-s3-simulator: an S3 server in one process, on 127.0.0.1.
 
   --port N               TCP port. Default: any free one
   --https                With a throw-away certificate, whose authority is printed
+  --http2                With --https: HTTP/2 too, for clients that want it
   --host NAME            Name that is answered for, also as <bucket>.NAME. Repeatable. Default: s3.localhost
   --bucket NAME          Bucket that exists from the start. Repeatable. Default: my-bucket
+                         One such as my-bucket--use1-az4--x-s3 is a directory bucket of S3 Express One Zone
   --region NAME          Region that signatures must name; * takes any. Default: us-east-1
   --access-key ID        Default: kvferry-simulator
   --secret-key SECRET    Default: kvferry-simulator-secret
@@ -29,6 +31,7 @@ Example:
 const OPTIONS = {
   port: { type: 'string' },
   https: { type: 'boolean' },
+  http2: { type: 'boolean' },
   host: { type: 'string', multiple: true },
   bucket: { type: 'string', multiple: true },
   region: { type: 'string' },
@@ -61,6 +64,7 @@ async function main(args: readonly string[]): Promise<void> {
   const simulator = await startSimulator({
     port: wholeNumber('--port', values.port),
     scheme: values.https ? 'https' : 'http',
+    http2: values.http2 ? 'offered' : 'never',
     hosts,
     region: values.region,
     credentials: [{ accessKeyId, secretAccessKey }],

@@ -1,17 +1,12 @@
 /** One request and its answer on the wire, with the fault that strikes it. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import { ClientGone } from './failures.ts';
+import type { Line } from './line.ts';
 import type { Reply } from './reply.ts';
 import type { RequestEntry } from './request-log.ts';
 import type { FaultEffect } from './types.ts';
 
-/** A body is written in slices, so that one that breaks off is counted. 1 MiB at a time costs a quarter more than 8 MiB over TCP. */
-const SLICE_BYTES = 8 * 1024 * 1024;
-/** Over TLS one write of 32 MiB costs more than twice as much as slices of 1 MiB. */
-const TLS_SLICE_BYTES = 1024 * 1024;
 /** An upload that is refused keeps its connection where no more than this is left of it, which the request's own buffer takes. */
 const DRAIN_BYTES = 64 * 1024;
 /** How long a refused client may go on sending before its connection is cut. */
@@ -19,44 +14,44 @@ const LINGER_MS = 5000;
 /** Between the last byte and a reset: a reset overtakes what the kernel has not delivered yet. */
 const RESET_AFTER_MS = 20;
 
-/** What an exchange needs of its server. */
-export interface ExchangeHost {
-  /** The TCP connection below this socket, which over TLS is another. */
-  tcpSocket(socket: Socket): Socket;
-}
-
 export class Exchange {
   effect: FaultEffect | undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #entry: RequestEntry;
-  readonly #host: ExchangeHost;
+  readonly #line: Line;
   readonly #expectsContinue: boolean;
   readonly #gone: Promise<never>;
   #isGone = false;
+  #isAnswered = false;
   #continued = false;
   #pulled = false;
 
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
-    options: { readonly entry: RequestEntry; readonly host: ExchangeHost; readonly expectsContinue: boolean },
+    options: { readonly entry: RequestEntry; readonly line: Line; readonly expectsContinue: boolean },
   ) {
     this.#request = request;
     this.#response = response;
     this.#entry = options.entry;
-    this.#host = options.host;
+    this.#line = options.line;
     this.#expectsContinue = options.expectsContinue;
     this.#gone = new Promise((_resolve, reject) => {
       response.once('close', () => {
         this.#isGone = true;
         // Not after every answer: the stack of an error costs more than signing does.
-        if (!response.writableFinished) reject(new ClientGone());
+        if (!this.#isAnswered) reject(new ClientGone());
       });
     });
     this.#gone.catch(() => {});
     // Its end is seen by `close`; without a listener the error would end the process.
     request.on('error', () => {});
+  }
+
+  /** Whether the answer has gone out, whole as far as this server knows. A stream that was reset counts as finished to node:http2. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
   }
 
   get isUpload(): boolean {
@@ -135,7 +130,7 @@ export class Exchange {
     }
     const unread = this.#unreadBytes();
     const closes = unread > DRAIN_BYTES || (this.#expectsContinue && !this.#continued);
-    if (closes) headers.connection = 'close';
+    if (closes && this.#line.protocol === 'http/1.1') headers.connection = 'close';
     if (effect?.kind === 'drop-headers') {
       for (const name of effect.names) {
         delete headers[name.toLowerCase()];
@@ -146,8 +141,7 @@ export class Exchange {
     this.#entry.status = reply.status;
 
     const sendBytes = Math.min(isHead ? 0 : announced, this.#cutDownloadAfter());
-    const sliceBytes = this.#request.socket instanceof TLSSocket ? TLS_SLICE_BYTES : SLICE_BYTES;
-    for await (const slice of reply.body.slices(sendBytes, sliceBytes)) {
+    for await (const slice of reply.body.slices(sendBytes, this.#line.sliceBytes)) {
       if (slice.byteLength > 0) await this.#write(this.#flipSent(slice));
     }
     if (effect?.kind === 'stall' || effect?.kind === 'reset' || effect?.kind === 'truncate') {
@@ -158,12 +152,13 @@ export class Exchange {
         this.#reset();
       }
       if (effect.kind === 'truncate') {
-        this.#request.socket.destroySoon();
+        this.#line.endEarly();
         await this.#gone;
       }
     }
-    if (closes && !this.#expectsContinue) await this.#linger();
+    if (closes && !this.#expectsContinue && this.#line.protocol === 'http/1.1') await this.#linger();
     await this.#end();
+    if (unread > 0) this.#line.refuseRest();
   }
 
   /** Resolves when the slice is with the kernel. */
@@ -176,8 +171,13 @@ export class Exchange {
   }
 
   async #end(): Promise<void> {
-    const finished = new Promise<void>((resolve) => this.#response.once('finish', resolve));
     this.#response.end();
+    const finished = new Promise<void>((resolve) => {
+      this.#line.whenSent(() => {
+        this.#isAnswered = true;
+        resolve();
+      });
+    });
     await Promise.race([finished, this.#gone]);
   }
 
@@ -201,7 +201,7 @@ export class Exchange {
   }
 
   #reset(): never {
-    this.#host.tcpSocket(this.#request.socket).resetAndDestroy();
+    this.#line.reset();
     throw new ClientGone();
   }
 
@@ -223,7 +223,7 @@ export class Exchange {
 
   async #strikeUpload(): Promise<void> {
     if (this.effect?.kind === 'reset') this.#reset();
-    if (this.effect?.kind === 'truncate') this.#request.socket.destroySoon();
+    if (this.effect?.kind === 'truncate') this.#line.endEarly();
     await this.#gone;
   }
 

@@ -52,6 +52,7 @@ export type FailureCode =
   | 'InvalidPartOrder'
   | 'InvalidRange'
   | 'InvalidRequest'
+  | 'InvalidStorageClass'
   | 'InvalidToken'
   | 'InvalidURI'
   | 'KeyTooLongError'
@@ -64,6 +65,7 @@ export type FailureCode =
   | 'NotImplemented'
   | 'PreconditionFailed'
   | 'RequestTimeTooSkewed'
+  | 'SecondLevelDomainForbidden'
   | 'SignatureDoesNotMatch'
   | 'XAmzContentSHA256Mismatch';
 
@@ -87,6 +89,7 @@ const TABLE: Readonly<Record<FailureCode, readonly [status: number, message: str
   InvalidPartOrder: [400, 'The list of parts is not in ascending order.'],
   InvalidRange: [416, 'The requested range is not satisfiable.'],
   InvalidRequest: [400, 'Invalid request.'],
+  InvalidStorageClass: [400, 'The storage class that you specified is not valid.'],
   InvalidToken: [400, 'The provided token is malformed or otherwise invalid.'],
   InvalidURI: [400, 'The URI could not be parsed.'],
   KeyTooLongError: [400, 'The key is longer than 1,024 bytes.'],
@@ -99,6 +102,7 @@ const TABLE: Readonly<Record<FailureCode, readonly [status: number, message: str
   NotImplemented: [501, 'This request implies functionality that is not implemented.'],
   PreconditionFailed: [412, 'At least one of the preconditions that you specified did not hold.'],
   RequestTimeTooSkewed: [403, 'The difference between the time of the request and the current time is too large.'],
+  SecondLevelDomainForbidden: [403, 'The bucket is to stand in the host name.'],
   SignatureDoesNotMatch: [403, 'The signature that we calculated does not match the one that you provided.'],
   XAmzContentSHA256Mismatch: [400, 'The provided x-amz-content-sha256 header does not match what was computed.'],
 };

@@ -58,6 +58,18 @@ describe('which requests a fault strikes', () => {
     expect(await statuses(simulator, [`/${BUCKET}/a/1`], 'HEAD')).toEqual([404]);
   });
 
+  test('by query and range', async () => {
+    const simulator = await withObject();
+    const times = Number.POSITIVE_INFINITY;
+    simulator.addFault({ match: { query: /(^|&)partNumber=2(&|$)/ }, times, effect: status(503) });
+    simulator.addFault({ match: { range: 'bytes=2-3' }, times, effect: status(500) });
+    const parts = [1, 2, 22].map((number) => `${PATH}?partNumber=${number}&uploadId=none`);
+    expect(await statuses(simulator, parts, 'PUT')).toEqual([404, 503, 404]);
+    const ranged = async (range: string) => (await send(simulator, { ...GET, headers: { range } })).status;
+    expect([await ranged('bytes=0-1'), await ranged('bytes=2-3'), await ranged('bytes=2-33')]).toEqual([206, 500, 206]);
+    expect(await statuses(simulator, [PATH])).toEqual([200]);
+  });
+
   test('the first that matches, in order of adding', async () => {
     const simulator = await withObject();
     simulator.addFault({ match: { key: 'other' }, effect: status(500) });

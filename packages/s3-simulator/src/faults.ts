@@ -6,6 +6,8 @@ export interface FaultTarget {
   readonly method: string;
   readonly bucket: string | undefined;
   readonly key: string | undefined;
+  readonly query: string;
+  readonly range: string | undefined;
 }
 
 /** The faults of one simulator, tried in order of adding. */
@@ -37,6 +39,8 @@ function matches({ match }: Fault, target: FaultTarget): boolean {
   if (match === undefined) return true;
   if (match.method !== undefined && match.method !== target.method) return false;
   if (match.bucket !== undefined && match.bucket !== target.bucket) return false;
+  if (match.query !== undefined && target.query.search(match.query) < 0) return false;
+  if (match.range !== undefined && match.range !== target.range) return false;
   if (match.key === undefined) return true;
   if (target.key === undefined) return false;
   if (typeof match.key === 'string') return match.key === target.key;

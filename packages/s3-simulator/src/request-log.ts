@@ -1,5 +1,6 @@
 /** What the server saw: the latest requests, and how many are open. */
 
+import type { Line } from './line.ts';
 import type { SimulatorRequest } from './types.ts';
 
 const KEPT = 10_000;
@@ -9,17 +10,19 @@ export class RequestEntry implements SimulatorRequest {
   readonly method: string;
   readonly url: string;
   readonly connection: string;
+  readonly protocol: SimulatorRequest['protocol'];
   status = 0;
   bytesIn = 0;
   bytesOut = 0;
   state: SimulatorRequest['state'] = 'open';
   readonly #rawHeaders: readonly string[];
 
-  constructor(method: string, url: string, rawHeaders: readonly string[], connection: string) {
+  constructor(method: string, url: string, line: Line) {
     this.method = method;
     this.url = url;
-    this.connection = connection;
-    this.#rawHeaders = rawHeaders;
+    this.connection = line.client;
+    this.protocol = line.protocol;
+    this.#rawHeaders = line.rawHeaders;
   }
 
   get headers(): Readonly<Record<string, string>> {

@@ -1,5 +1,6 @@
 /** From an authenticated request to its operation. What is not here is answered with NotImplemented, never ignored. */
 
+import { checkDirectoryCall } from './directory-buckets.ts';
 import { failure } from './failures.ts';
 import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from './operations/buckets.ts';
 import { type Call, parameter } from './operations/call.ts';
@@ -13,6 +14,7 @@ import {
   uploadPart,
 } from './operations/multipart.ts';
 import { copyObject, deleteObject, deleteObjects, getObject, headObject, putObject } from './operations/objects.ts';
+import { createSession } from './operations/sessions.ts';
 import type { Reply } from './reply.ts';
 
 interface Route {
@@ -38,6 +40,7 @@ const BUCKET_ROUTES: Readonly<Record<string, readonly Route[]>> = {
     { query: LIST_QUERY, required: 1, run: listObjects },
     { query: ['location'], required: 1, run: getBucketLocation },
     { query: ['uploads'], required: 1, run: listMultipartUploads },
+    { query: ['session'], required: 1, run: createSession },
   ],
   HEAD: [{ query: [], required: 0, run: headBucket }],
   PUT: [{ query: [], required: 0, run: createBucket }],
@@ -85,7 +88,8 @@ export async function dispatch(call: Call): Promise<Reply> {
   const names = call.query.map(({ name }) => name).filter((name) => !isTransportParameter(name));
   if (call.bucketName === '') {
     if (call.method !== 'GET') throw failure('MethodNotAllowed');
-    refuseOthers(names, []);
+    // A listing that has lost its bucket on the way is one of buckets, whatever it asks for; MinIO and versitygw do the same.
+    refuseOthers(names, LIST_QUERY);
     return listBuckets(call.server);
   }
   const routes = (call.key === '' ? BUCKET_ROUTES : OBJECT_ROUTES)[call.method];
@@ -97,6 +101,7 @@ export async function dispatch(call: Call): Promise<Reply> {
     throw failure('NotImplemented', `The simulator does not have ${what}. Listing is list-type=2.`);
   }
   refuseOthers(names, route.query);
+  checkDirectoryCall(call);
   if (parameter(call, 'list-type') !== undefined && parameter(call, 'list-type') !== '2') {
     throw failure('NotImplemented', 'Listing is list-type=2.');
   }

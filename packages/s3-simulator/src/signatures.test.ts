@@ -1,7 +1,8 @@
 import { createHash, createHmac } from 'node:crypto';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
-import { createVerifier, type SignedRequest } from './signatures.ts';
+import { Sessions } from './sessions.ts';
+import { type Access, createVerifier, type SignedRequest } from './signatures.ts';
 import { BUCKET, openSimulator } from './testing/open.ts';
 import { type RawAnswer, type RawRequest, send, sendUnsigned, signedHeaders, signingKey } from './testing/raw.ts';
 import { refusal, sdkClient } from './testing/sdk.ts';
@@ -43,16 +44,18 @@ describe('the published example', () => {
   };
   const verifier = createVerifier({
     credentials: [{ accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' }],
+    sessions: new Sessions(1),
     region: 'us-east-1',
     now: () => Date.parse('2013-05-24T00:00:00Z'),
   });
+  const access: Access = { service: 's3', by: 'credentials' };
 
   test('is taken', () => {
-    expect(verifier.verify(request)).toMatchObject({ kind: 'sha256' });
+    expect(verifier.verify(request, access)).toMatchObject({ kind: 'sha256' });
   });
 
   test('is refused for another path', () => {
-    expect(() => verifier.verify({ ...request, path: '/other.txt' })).toThrowError(/signature/);
+    expect(() => verifier.verify({ ...request, path: '/other.txt' }, access)).toThrowError(/signature/);
   });
 });
 

@@ -2,6 +2,7 @@
 
 import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { failure, type S3Failure } from './failures.ts';
+import type { Sessions } from './sessions.ts';
 import type { SimulatorCredentials } from './types.ts';
 import { compareUtf8, percentEncode, percentEncodePath, type QueryParameter } from './uri.ts';
 
@@ -32,34 +33,59 @@ export interface ChunkSigner {
   checkTrailer(signature: string, canonicalTrailer: string): void;
 }
 
+/** Whose signature a request must carry, and for which service. */
+export type Access =
+  /** One of the simulator's pairs. */
+  | { readonly service: 's3' | 's3express'; readonly by: 'credentials' }
+  /** A session of this bucket; `either`: that or a pair. `changes`: a session for reading alone is not enough. */
+  | {
+      readonly service: 's3express';
+      readonly by: 'session' | 'either';
+      readonly bucket: string;
+      readonly changes: boolean;
+    };
+
 export interface SignatureVerifier {
   /** Throws the S3Failure that S3 would answer with. */
-  verify(request: SignedRequest): PayloadRule;
+  verify(request: SignedRequest, access: Access): PayloadRule;
 }
 
-/** Verifies by these credentials, this region (`*`: any) and this clock. */
+/** Verifies by these credentials and sessions, this region (`*`: any) and this clock. */
 export function createVerifier(options: {
   readonly credentials: readonly SimulatorCredentials[];
+  readonly sessions: Sessions;
   readonly region: string;
   readonly now: () => number;
 }): SignatureVerifier {
   // As KeyObjects: a Buffer as key costs 16 µs a signature on Node 24, a KeyObject few.
   const signingKeys = new Map<string, KeyObject>();
 
-  function signingKey(secret: string, date: string, region: string): KeyObject {
-    const id = `${date}/${region}/${secret}`;
+  function signingKey(secret: string, date: string, region: string, service: string): KeyObject {
+    const id = `${date}/${region}/${service}/${secret}`;
     const known = signingKeys.get(id);
     if (known !== undefined) return known;
     const key = createSecretKey(
-      [date, region, 's3', 'aws4_request'].reduce<Buffer>(hmac, Buffer.from(`AWS4${secret}`)),
+      [date, region, service, 'aws4_request'].reduce<Buffer>(hmac, Buffer.from(`AWS4${secret}`)),
     );
     if (signingKeys.size > 100) signingKeys.clear();
     signingKeys.set(id, key);
     return key;
   }
 
+  function secretOf(keyId: string, claim: Claim, access: Access): string {
+    const nowMs = options.now();
+    if (access.by === 'session' || (access.by === 'either' && claim.sessionToken !== undefined)) {
+      return sessionSecret(options.sessions, keyId, claim, access, nowMs);
+    }
+    const credentials = options.credentials.find((candidate) => candidate.accessKeyId === keyId);
+    if (credentials === undefined) throw failure('InvalidAccessKeyId', undefined, { AWSAccessKeyId: keyId });
+    if (claim.sessionToken !== undefined) throw failure('InvalidToken', 'These credentials are no session.');
+    checkToken(credentials, claim.securityToken, nowMs);
+    return credentials.secretAccessKey;
+  }
+
   return {
-    verify(request) {
+    verify(request, access) {
       const claim = readClaim(request);
       const [keyId, date, region, service, terminator, ...rest] = claim.credential;
       const malformed = (message: string, details?: Record<string, string>): S3Failure =>
@@ -68,25 +94,26 @@ export function createVerifier(options: {
           message,
           details,
         );
-      if (!keyId || !date || !region || service !== 's3' || terminator !== 'aws4_request' || rest.length > 0) {
-        throw malformed('The credential must read <key id>/<date>/<region>/s3/aws4_request.');
+      if (!keyId || !date || !region || terminator !== 'aws4_request' || rest.length > 0) {
+        throw malformed(`The credential must read <key id>/<date>/<region>/${access.service}/aws4_request.`);
       }
-      const credentials = options.credentials.find((candidate) => candidate.accessKeyId === keyId);
-      if (credentials === undefined) throw failure('InvalidAccessKeyId', undefined, { AWSAccessKeyId: keyId });
+      if (service !== access.service) {
+        throw malformed(`The service '${service}' is wrong; expecting '${access.service}'`);
+      }
+      const secret = secretOf(keyId, claim, access);
       if (options.region !== '*' && region !== options.region) {
         throw malformed(`The region '${region}' is wrong; expecting '${options.region}'`, { Region: options.region });
       }
       if (date !== claim.timestamp.slice(0, 8)) {
         throw malformed(`The date of the credential, ${date}, is not that of the request, ${claim.timestamp}.`);
       }
-      checkToken(credentials, claim.securityToken, options.now());
       checkTime(claim, options.now());
       checkSignedHeaders(request, claim.signedHeaders);
 
-      const scope = `${date}/${region}/s3/aws4_request`;
+      const scope = `${date}/${region}/${service}/aws4_request`;
       const canonical = canonicalRequest(request, claim);
       const stringToSign = `AWS4-HMAC-SHA256\n${claim.timestamp}\n${scope}\n${sha256Hex(canonical)}`;
-      const key = signingKey(credentials.secretAccessKey, date, region);
+      const key = signingKey(secret, date, region, service);
       if (!sameText(hmac(key, stringToSign).toString('hex'), claim.signature)) {
         throw failure('SignatureDoesNotMatch', undefined, {
           AWSAccessKeyId: keyId,
@@ -109,6 +136,8 @@ interface Claim {
   readonly timestamp: string;
   readonly timeMs: number;
   readonly securityToken: string | undefined;
+  /** That of a directory bucket's session. */
+  readonly sessionToken: string | undefined;
   readonly payloadHash: string;
   readonly expiresSeconds: number | undefined;
 }
@@ -146,6 +175,7 @@ function headerClaim(request: SignedRequest, authorization: string): Claim {
     signature,
     ...requestTime(header(request, 'x-amz-date') ?? header(request, 'date')),
     securityToken: header(request, 'x-amz-security-token'),
+    sessionToken: header(request, 'x-amz-s3session-token'),
     payloadHash,
     expiresSeconds: undefined,
   };
@@ -172,6 +202,7 @@ function queryClaim(request: SignedRequest): Claim {
     signature,
     ...requestTime(field('X-Amz-Date')),
     securityToken: field('X-Amz-Security-Token') ?? header(request, 'x-amz-security-token'),
+    sessionToken: field('X-Amz-S3session-Token') ?? header(request, 'x-amz-s3session-token'),
     payloadHash: header(request, 'x-amz-content-sha256') ?? field('X-Amz-Content-Sha256') ?? 'UNSIGNED-PAYLOAD',
     expiresSeconds: expires,
   };
@@ -197,6 +228,31 @@ function checkToken(credentials: SimulatorCredentials, token: string | undefined
   if (token === undefined) throw failure('InvalidToken', 'These credentials need x-amz-security-token.');
   if (!sameText(token, credentials.sessionToken)) throw failure('InvalidToken');
   if (credentials.expiresAtMs !== undefined && nowMs >= credentials.expiresAtMs) throw failure('ExpiredToken');
+}
+
+/** The secret of a session, once it is known that it is this one, and good for this request. */
+function sessionSecret(
+  sessions: Sessions,
+  keyId: string,
+  { securityToken, sessionToken }: Claim,
+  access: Exclude<Access, { readonly by: 'credentials' }>,
+  nowMs: number,
+): string {
+  if (sessionToken === undefined) {
+    throw failure(
+      'AccessDenied',
+      'Access Denied: this bucket takes requests under a session, which CreateSession opens.',
+    );
+  }
+  const session = sessions.find(keyId);
+  if (session === undefined) throw failure('InvalidToken', 'The session token belongs to another key.');
+  // The token of the credentials has served to open the session; beside the session's own it says nothing.
+  if (securityToken !== undefined || !sameText(sessionToken, session.sessionToken)) throw failure('InvalidToken');
+  if (session.bucket !== access.bucket) throw failure('InvalidToken', 'The session is that of another bucket.');
+  if (nowMs >= session.expiresAtMs) throw failure('ExpiredToken');
+  if (access.changes && session.mode === 'ReadOnly')
+    throw failure('AccessDenied', 'Access Denied: the session only reads.');
+  return session.secretAccessKey;
 }
 
 function checkTime(claim: Claim, nowMs: number): void {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, test, vi } from 'vitest';
-import { crc32cBase64 } from './checksums.ts';
+import { base64Of } from './checksums.ts';
 import { startSimulator } from './simulator.ts';
 import { BUCKET, openSimulator, someBytes } from './testing/open.ts';
 import { openSocket, requestHead, send, signedHeaders } from './testing/raw.ts';
@@ -22,7 +22,7 @@ describe('bodies beyond the memory budget', () => {
   test('lie in a temporary folder, are read from it, and go with it at close', async () => {
     const simulator = await openSimulator({ memoryBytes: 1_000_000 });
     const body = someBytes(3_000_000);
-    const headers = { 'x-amz-checksum-crc32c': crc32cBase64(body) };
+    const headers = { 'x-amz-checksum-crc32c': await base64Of('crc32c', body) };
     expect((await send(simulator, { method: 'PUT', path: PATH, body, headers })).status).toBe(200);
     const [folder = ''] = spillFolders();
     expect(readdirSync(folder)).toHaveLength(1);
@@ -140,6 +140,20 @@ describe('objects laid from outside the wire', () => {
     expect(answer.headers['x-amz-checksum-crc32c']).toBe(expected);
   });
 
+  test.each([
+    // Check value of the catalogue of parametrised CRC algorithms, CRC-64/NVME.
+    ['computed', 'rosUhgp5mIg='],
+    ['none', undefined],
+    [{ base64: 'AAAAAAAAAAA=' }, 'AAAAAAAAAAA='],
+  ] as const)('crc64nvme %o is answered as %s, beside no other', async (crc64nvme, expected) => {
+    const simulator = await openSimulator();
+    await simulator.putObject(BUCKET, 'k', Buffer.from('123456789'), { crc32c: 'none', crc64nvme });
+    const headers = { 'x-amz-checksum-mode': 'ENABLED' };
+    const answer = await send(simulator, { method: 'HEAD', path: PATH, headers });
+    expect(answer.headers['x-amz-checksum-crc64nvme']).toBe(expected);
+    expect(answer.headers).not.toHaveProperty('x-amz-checksum-crc32c');
+  });
+
   test('are listed and deleted', async () => {
     const simulator = await openSimulator();
     await simulator.putObject(BUCKET, 'b', Buffer.from('x'));
@@ -174,6 +188,30 @@ describe('hosts', () => {
     const simulator = await openSimulator({ hosts: ['cwlota.com', 's3.us-east-1.amazonaws.com'] });
     await simulator.putObject(BUCKET, 'k', Buffer.from('hello'));
     expect((await send(simulator, { method: 'GET', path, host })).body.toString()).toBe('hello');
+  });
+
+  test('that say nothing, where the bucket is read from the path alone', async () => {
+    const simulator = await openSimulator({ addressing: 'path' });
+    await simulator.putObject(BUCKET, 'k', Buffer.from('hello'));
+    const host = `${BUCKET}.s3.localhost`;
+    expect((await send(simulator, { method: 'GET', path: PATH, host })).body.toString()).toBe('hello');
+    const misread = await send(simulator, { method: 'GET', path: '/some%40key', host });
+    expect([misread.status, misread.body.toString()]).toEqual([400, expect.stringContaining('InvalidBucketName')]);
+    const body = Buffer.from('a value');
+    const made = await send(simulator, { method: 'PUT', path: '/some-key', host, body });
+    expect([made.status, made.body.toString()]).toEqual([400, expect.stringContaining('MalformedXML')]);
+  });
+
+  test('that must say it, where a bucket in the path is refused', async () => {
+    const simulator = await openSimulator({ addressing: 'host' });
+    await simulator.putObject(BUCKET, 'k', Buffer.from('hello'));
+    const found = await send(simulator, { method: 'GET', path: '/k', host: `${BUCKET}.s3.localhost` });
+    expect(found.body.toString()).toBe('hello');
+    const refused = await send(simulator, { method: 'GET', path: PATH });
+    expect([refused.status, refused.body.toString()]).toEqual([
+      403,
+      expect.stringContaining('SecondLevelDomainForbidden'),
+    ]);
   });
 
   test('the certificate is for all of them, any bucket before them, and nobody else', async () => {

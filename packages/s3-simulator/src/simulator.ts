@@ -2,22 +2,26 @@
 
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createSecureServer, type SecureServerOptions } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, isIP, type Socket } from 'node:net';
 import { freemem } from 'node:os';
 import { crcEtag } from './body.ts';
 import { createCertificate } from './certificate.ts';
-import { type ChecksumAlgorithm, checksumHeader, crc32cBase64, createHasher } from './checksums.ts';
-import { Exchange, type ExchangeHost } from './exchange.ts';
+import { base64Of, type ChecksumAlgorithm, checksumHeader, createHasher } from './checksums.ts';
+import { accessOf, isDirectoryBucket, randomEntityTag } from './directory-buckets.ts';
+import { Exchange } from './exchange.ts';
 import { ExtentStore, joinExtents } from './extents.ts';
 import { ClientGone, failure, S3Failure } from './failures.ts';
 import { FaultScript } from './faults.ts';
+import { addressOf, type Line, lineOf } from './line.ts';
 import type { Call, ServerState } from './operations/call.ts';
 import { emptyReply, failureReply, type Reply } from './reply.ts';
 import { headerMap, RequestEntry, RequestLog } from './request-log.ts';
 import { dispatch } from './router.ts';
+import { Sessions } from './sessions.ts';
 import { createVerifier } from './signatures.ts';
-import { Store } from './store.ts';
+import { checkBucketName, Store } from './store.ts';
 import type {
   Fault,
   PutObjectOptions,
@@ -34,6 +38,12 @@ const DEFAULT_CREDENTIALS: SimulatorCredentials = {
 };
 const DEFAULT_HOSTS = ['s3.localhost'];
 const DEFAULT_MEMORY_BYTES = 4 * 1024 ** 3;
+/** "Amazon S3 multipart upload limits" in the S3 user guide. */
+const MIN_PART_BYTES = 5 * 1024 * 1024;
+/** "CreateSession" in the S3 API reference: sessions expire after 5 minutes. */
+const DEFAULT_SESSION_MS = 5 * 60_000;
+/** Bytes of uploads that a client may send ahead, on a stream and in all: 64 KiB without being told, a round trip each. */
+const H2_WINDOW_BYTES = 32 * 1024 * 1024;
 const DEFAULT_CONTENT_TYPE = 'binary/octet-stream';
 
 const KEPT_HEADERS = ['content-type', 'cache-control', 'content-disposition', 'content-language', 'expires'];
@@ -45,7 +55,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   return running;
 }
 
-class RunningSimulator implements Simulator, ExchangeHost {
+class RunningSimulator implements Simulator {
   readonly credentials: SimulatorCredentials;
   readonly region: string;
   readonly #options: SimulatorOptions;
@@ -57,7 +67,7 @@ class RunningSimulator implements Simulator, ExchangeHost {
   /** By the client's `ip:port`. */
   readonly #tcpSockets = new Map<string, Socket>();
   /** The exchange that a connection is at: requests sent one behind the other are served one after the other. */
-  readonly #current = new WeakMap<Socket, Promise<void>>();
+  readonly #current = new WeakMap<object, Promise<void>>();
   readonly #running = new Set<Promise<void>>();
   #server: Server | undefined;
   #port = 0;
@@ -80,14 +90,17 @@ class RunningSimulator implements Simulator, ExchangeHost {
       .sort((a, b) => b.length - a.length);
     const now = options.now ?? Date.now;
     const memoryBytes = options.memoryBytes ?? Math.min(DEFAULT_MEMORY_BYTES, Math.floor(freemem() / 2));
+    const sessions = new Sessions(options.sessionMs ?? DEFAULT_SESSION_MS);
     this.#state = {
       store: new Store(),
+      sessions,
       extents: new ExtentStore(memoryBytes),
       region: this.region,
       etag: options.etag ?? 'crc',
+      minPartBytes: options.minPartBytes ?? MIN_PART_BYTES,
       now,
     };
-    this.#verifier = createVerifier({ credentials, region: this.region, now });
+    this.#verifier = createVerifier({ credentials, sessions, region: this.region, now });
     for (const bucket of options.buckets ?? []) this.createBucket(bucket);
   }
 
@@ -120,7 +133,10 @@ class RunningSimulator implements Simulator, ExchangeHost {
     if (this.#options.scheme === 'https') {
       const { ca, cert, key } = await createCertificate(['127.0.0.1', 'localhost', ...this.#hosts]);
       this.#ca = ca;
-      this.#server = createTlsServer({ ...common, cert, key });
+      this.#server =
+        this.#options.http2 === 'offered'
+          ? createH2Server({ ...common, cert, key })
+          : createTlsServer({ ...common, cert, key });
     } else {
       this.#server = createServer(common);
     }
@@ -157,15 +173,19 @@ class RunningSimulator implements Simulator, ExchangeHost {
     const writer = await this.#state.extents.writer(body.byteLength);
     await writer.write(body);
     const checksums = new Map<ChecksumAlgorithm, string>();
-    const { crc32c: wanted = 'computed' } = options;
-    if (typeof wanted === 'object') checksums.set('crc32c', wanted.base64);
-    else if (wanted === 'computed') checksums.set('crc32c', crc32cBase64(body));
+    const wanted = [
+      ['crc32c', options.crc32c ?? 'computed'],
+      ['crc64nvme', options.crc64nvme ?? 'none'],
+    ] as const;
+    for (const [algorithm, how] of wanted) {
+      if (how !== 'none') checksums.set(algorithm, how === 'computed' ? await base64Of(algorithm, body) : how.base64);
+    }
     bucket.put(
       key,
       {
         extents: [await writer.finish()],
         byteLength: body.byteLength,
-        etag: await this.#etagOf(body),
+        etag: isDirectoryBucket(bucketName) ? randomEntityTag() : await this.#etagOf(body),
         headers: { 'content-type': DEFAULT_CONTENT_TYPE },
         checksums,
         checksumType: 'FULL_OBJECT',
@@ -212,15 +232,12 @@ class RunningSimulator implements Simulator, ExchangeHost {
     return this.#closing;
   }
 
-  tcpSocket(socket: Socket): Socket {
-    return this.#tcpSockets.get(addressOf(socket)) ?? socket;
-  }
+  readonly #tcpSocket = (socket: Socket): Socket => this.#tcpSockets.get(addressOf(socket)) ?? socket;
 
   async #close(): Promise<void> {
     const server = this.#server;
     if (server !== undefined) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
       for (const socket of this.#tcpSockets.values()) socket.destroy();
       await closed;
     }
@@ -237,29 +254,25 @@ class RunningSimulator implements Simulator, ExchangeHost {
   }
 
   #begin(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    const entry = new RequestEntry(
-      request.method ?? '',
-      request.url ?? '',
-      request.rawHeaders,
-      addressOf(request.socket),
-    );
+    const line = lineOf(request, response, this.#tcpSocket);
+    const entry = new RequestEntry(request.method ?? '', request.url ?? '', line);
     this.#log.begin(entry);
-    const exchange = new Exchange(request, response, { entry, host: this, expectsContinue });
-    const ended = this.#serve(request, exchange, this.#current.get(request.socket)).then(() => {
-      this.#log.end(entry, response.writableFinished ? 'done' : 'aborted');
+    const exchange = new Exchange(request, response, { entry, line, expectsContinue });
+    const ended = this.#serve(request, exchange, line).then(() => {
+      this.#log.end(entry, exchange.isAnswered ? 'done' : 'aborted');
       this.#running.delete(ended);
     });
     this.#running.add(ended);
-    this.#current.set(request.socket, ended);
+    this.#current.set(line.queue, ended);
   }
 
   /** Never rejects. */
-  async #serve(request: IncomingMessage, exchange: Exchange, before: Promise<void> | undefined): Promise<void> {
-    await before;
-    if (request.socket.destroyed) return;
+  async #serve(request: IncomingMessage, exchange: Exchange, line: Line): Promise<void> {
+    await this.#current.get(line.queue);
+    if (!line.isOpen) return;
     const requestId = this.#requestIdPrefix + (this.#requestCount++).toString(16).toUpperCase().padStart(8, '0');
     try {
-      const reply = await this.#answer(request, exchange, requestId);
+      const reply = await this.#answer(request, exchange, line, requestId);
       await exchange.send({
         ...reply,
         headers: {
@@ -271,14 +284,14 @@ class RunningSimulator implements Simulator, ExchangeHost {
       });
     } catch (error) {
       // Nobody is left to answer; anything else has been answered before.
-      if (!(error instanceof ClientGone)) request.socket.destroy();
+      if (!(error instanceof ClientGone)) line.abandon();
     }
   }
 
-  async #answer(request: IncomingMessage, exchange: Exchange, requestId: string): Promise<Reply> {
+  async #answer(request: IncomingMessage, exchange: Exchange, line: Line, requestId: string): Promise<Reply> {
     let resource = request.url ?? '/';
     try {
-      const headers = headerMap(request.rawHeaders);
+      const headers = headerMap(line.rawHeaders);
       const { path, query } = parseTarget(request.url ?? '/');
       const { bucketName, key } = this.#locate(headers.get('host')?.[0] ?? '', path);
       resource = bucketName === '' ? '/' : `/${bucketName}/${key}`;
@@ -288,12 +301,17 @@ class RunningSimulator implements Simulator, ExchangeHost {
         method,
         bucket: bucketName === '' ? undefined : bucketName,
         key: key === '' ? undefined : key,
+        query: (request.url ?? '').split('?')[1] ?? '',
+        range: headers.get('range')?.[0],
       });
       await exchange.strikeAtHead();
       const effect = exchange.effect;
       if (effect?.kind === 'status') return scriptedReply(effect, resource, requestId);
 
-      const payload = this.#verifier.verify({ method, path, query, headers });
+      const header = (name: string): string | undefined => headers.get(name)?.join(', ');
+      const access = accessOf({ method, bucketName, key, query, header });
+      const payload = this.#verifier.verify({ method, path, query, headers }, access);
+      if (bucketName !== '') checkBucketName(bucketName);
       if (Buffer.byteLength(key) > 1024) throw failure('KeyTooLongError');
       const call: Call = {
         method,
@@ -301,7 +319,7 @@ class RunningSimulator implements Simulator, ExchangeHost {
         key,
         query,
         payload,
-        header: (name) => headers.get(name)?.join(', '),
+        header,
         pullBody: (onData) => exchange.pullBody(onData),
         objectHeaders: objectHeaders(headers),
         server: this.#state,
@@ -322,14 +340,19 @@ class RunningSimulator implements Simulator, ExchangeHost {
   #locate(hostHeader: string, path: string): { readonly bucketName: string; readonly key: string } {
     const host = hostHeader.replace(/:\d*$/, '').toLowerCase();
     const isPathStyle = host === '' || host === 'localhost' || isIP(host.replace(/^\[|\]$/g, '')) !== 0;
-    if (!isPathStyle && !this.#hosts.includes(host)) {
+    const { addressing } = this.#options;
+    if (addressing !== 'path' && !isPathStyle && !this.#hosts.includes(host)) {
       const suffix = this.#hosts.find((candidate) => host.endsWith(`.${candidate}`));
       const bucketName = suffix === undefined ? host : host.slice(0, -suffix.length - 1);
       return { bucketName, key: path.slice(1) };
     }
+    if (addressing === 'host' && path !== '/') throw failure('SecondLevelDomainForbidden');
     const slash = path.indexOf('/', 1);
     if (slash < 0) return { bucketName: path.slice(1), key: '' };
-    return { bucketName: path.slice(1, slash), key: path.slice(slash + 1) };
+    const bucketName = path.slice(1, slash);
+    // At an address the AWS SDK writes one slash too many behind a directory bucket. AWS itself has no such addresses.
+    const isDoubled = isDirectoryBucket(bucketName) && path[slash + 1] === '/';
+    return { bucketName, key: path.slice(slash + (isDoubled ? 2 : 1)) };
   }
 
   async #etagOf(body: Uint8Array): Promise<string> {
@@ -350,25 +373,46 @@ class RunningSimulator implements Simulator, ExchangeHost {
   }
 }
 
+/** Answers HTTP/1.1 too, where a client chooses that. */
+function createH2Server(options: SecureServerOptions): Server {
+  const server = createSecureServer({ ...options, allowHTTP1: true, settings: { initialWindowSize: H2_WINDOW_BYTES } });
+  server.on('session', (session) => {
+    session.setLocalWindowSize(H2_WINDOW_BYTES);
+    session.on('error', () => {});
+  });
+  // What it lacks of node:http's Server is not used here.
+  return server as unknown as Server;
+}
+
 function checkOptions(options: SimulatorOptions): void {
   const known = [
     'port',
     'scheme',
+    'http2',
     'hosts',
+    'addressing',
     'region',
     'credentials',
     'buckets',
     'memoryBytes',
     'now',
     'etag',
+    'minPartBytes',
+    'sessionMs',
   ] as const satisfies readonly (keyof SimulatorOptions)[];
   for (const name of Object.keys(options)) {
     if (!known.some((candidate) => candidate === name)) {
       throw new TypeError(`startSimulator: there is no option ${name}. Options: ${known.join(', ')}.`);
     }
   }
+  if (options.http2 === 'offered' && options.scheme !== 'https') {
+    throw new TypeError("startSimulator: http2: 'offered' needs scheme: 'https'.");
+  }
   if (options.credentials?.length === 0) {
     throw new TypeError('startSimulator: credentials must hold one pair at least; leave it out for the default pair.');
+  }
+  if (options.sessionMs !== undefined && !(options.sessionMs > 0)) {
+    throw new TypeError(`startSimulator: sessionMs must be more than 0, not ${options.sessionMs}.`);
   }
   if (options.memoryBytes !== undefined && !(options.memoryBytes >= 0)) {
     throw new TypeError(`startSimulator: memoryBytes must be 0 or more, not ${options.memoryBytes}.`);
@@ -409,8 +453,4 @@ function checkEmptyPayload(hex: string): void {
     ClientComputedContentSHA256: hex,
     S3ComputedContentSHA256: empty,
   });
-}
-
-function addressOf(socket: Socket): string {
-  return `${socket.remoteAddress}:${socket.remotePort}`;
 }

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { ChecksumAlgorithm } from './checksums.ts';
+import { isDirectoryBucket, isDirectoryBucketName } from './directory-buckets.ts';
 import type { Extent } from './extents.ts';
 import { failure } from './failures.ts';
 import { compareUtf8 } from './uri.ts';
@@ -155,9 +156,7 @@ export class Store {
 
   /** Throws InvalidBucketName. Leaves one that exists as it is. */
   createBucket(name: string, created: Date): void {
-    if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) || name.includes('..')) {
-      throw failure('InvalidBucketName', `The specified bucket is not valid: ${name}`, { BucketName: name });
-    }
+    checkBucketName(name);
     if (!this.#buckets.has(name)) this.#buckets.set(name, new Bucket(name, created));
   }
 
@@ -166,6 +165,14 @@ export class Store {
     if (!bucket.isEmpty) throw failure('BucketNotEmpty', undefined, { BucketName: name });
     for (const upload of bucket.uploads()) bucket.endUpload(upload);
     this.#buckets.delete(name);
+  }
+}
+
+/** Throws InvalidBucketName. */
+export function checkBucketName(name: string): void {
+  const isValid = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) && !name.includes('..');
+  if (!isValid || (isDirectoryBucket(name) && !isDirectoryBucketName(name))) {
+    throw failure('InvalidBucketName', `The specified bucket is not valid: ${name}`, { BucketName: name });
   }
 }
 

@@ -14,16 +14,23 @@ export interface SimulatorOptions {
   readonly port?: number | undefined;
   /** `https` with a throw-away certificate for `127.0.0.1`, `localhost`, `hosts` and, of each, any one label before it. Default `http`. */
   readonly scheme?: 'http' | 'https' | undefined;
+  /** `offered`: over `https`, HTTP/2 to clients that want it, beside HTTP/1.1. Default `never`. */
+  readonly http2?: 'offered' | 'never' | undefined;
   /**
    * Host names that the server answers for; a request to `<bucket>.<host>` is virtual-host style, one to `<host>` itself, to an IP address or
    * to `localhost` path style. Default `['s3.localhost']`.
    */
   readonly hosts?: readonly string[] | undefined;
+  /**
+   * Where a bucket's name may stand. `path`: the host says nothing, as with MinIO that was given no domain. `host`: a name in the path is refused,
+   * as some stores do. Default `both`.
+   */
+  readonly addressing?: 'both' | 'path' | 'host' | undefined;
   /** Region that signatures must name. Default `us-east-1`; `*` takes any. */
   readonly region?: string | undefined;
   /** Whose signatures are taken. Default: one pair, `kvferry-simulator` / `kvferry-simulator-secret`. */
   readonly credentials?: readonly SimulatorCredentials[] | undefined;
-  /** Buckets that exist from the start. */
+  /** Buckets that exist from the start. One whose name ends in `--x-s3` is a directory bucket, as S3 Express One Zone has them. */
   readonly buckets?: readonly string[] | undefined;
   /** Bytes of objects kept in memory; what is more goes to a temporary folder, removed at `close`. Default 4 GiB or half of what the machine has free, whichever is less. */
   readonly memoryBytes?: number | undefined;
@@ -31,9 +38,13 @@ export interface SimulatorOptions {
   readonly now?: (() => number) | undefined;
   /**
    * How entity tags are made. `crc`: 32 hex digits of length and CRC32C (CRC32 where the client sends that one), so the same content put in
-   * the same way has the same tag. `md5`: MD5, as S3 makes them, for 1.5 CPU seconds per GiB. Default `crc`.
+   * the same way has the same tag. `md5`: MD5, as S3 makes them, for 1.5 CPU seconds per GiB. Those of directory buckets are random. Default `crc`.
    */
   readonly etag?: 'crc' | 'md5' | undefined;
+  /** The least of a part of an upload that is not its last, in bytes; less than S3's lets a test be small. Default 5 MiB, as at AWS. */
+  readonly minPartBytes?: number | undefined;
+  /** How long a session of a directory bucket lasts, in milliseconds. Default 300,000, as at AWS. */
+  readonly sessionMs?: number | undefined;
 }
 
 /** One thing that goes wrong, for the requests it names. */
@@ -44,6 +55,10 @@ export interface Fault {
     readonly bucket?: string | undefined;
     /** Exact object key, or a pattern. */
     readonly key?: string | RegExp | undefined;
+    /** A pattern of the query, as it came: `/partNumber=2&/`. */
+    readonly query?: RegExp | undefined;
+    /** The `Range` header, exactly: `bytes=0-99`. */
+    readonly range?: string | undefined;
   };
   /** Requests that match and pass before the fault strikes. Default 0. */
   readonly after?: number | undefined;
@@ -66,9 +81,9 @@ export type FaultEffect =
   | { readonly kind: 'delay'; readonly delayMs: number }
   /** Sends (or, for an upload, takes) this many body bytes, then nothing more and leaves the connection open. 0 with `'head'` answers nothing at all. */
   | { readonly kind: 'stall'; readonly afterBytes: number | 'head' }
-  /** Sends (or takes) this many body bytes, then resets the connection. `'head'`: before any answer. */
+  /** Sends (or takes) this many body bytes, then resets the connection; over HTTP/2 the stream alone. `'head'`: before any answer. */
   | { readonly kind: 'reset'; readonly afterBytes: number | 'head' }
-  /** Announces the whole length, sends this many body bytes, then closes the connection in good order. */
+  /** Announces the whole length, sends this many body bytes, then closes the connection in good order; over HTTP/2 the stream alone. */
   | { readonly kind: 'truncate'; readonly afterBytes: number }
   /** Announces and sends only this many bytes, as if the object were shorter; its checksum header stays. */
   | { readonly kind: 'shorten'; readonly toBytes: number }
@@ -91,6 +106,7 @@ export interface SimulatorRequest {
   readonly state: 'open' | 'done' | 'aborted';
   /** `ip:port` of the client, which tells connections apart. */
   readonly connection: string;
+  readonly protocol: 'http/1.1' | 'h2';
 }
 
 export interface Simulator {
@@ -120,6 +136,8 @@ export interface Simulator {
 export interface PutObjectOptions {
   /** Checksum to keep with the object. Default `crc32c`, computed; `none` as LMCache's client writes. A text is kept as it is, right or wrong. */
   readonly crc32c?: 'computed' | 'none' | { readonly base64: string } | undefined;
+  /** The same of CRC64NVME, which AWS adds to what is written without a checksum. Default `none`. */
+  readonly crc64nvme?: 'computed' | 'none' | { readonly base64: string } | undefined;
   readonly lastModified?: Date | undefined;
 }
 

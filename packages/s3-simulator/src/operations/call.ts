@@ -2,8 +2,10 @@
 
 import type { BodyRequest } from '../body.ts';
 import { receiveBody } from '../body.ts';
+import { isDirectoryBucket, randomEntityTag } from '../directory-buckets.ts';
 import { type ExtentStore, joinExtents } from '../extents.ts';
 import { failure } from '../failures.ts';
+import type { Sessions } from '../sessions.ts';
 import type { Bucket, Store, WriteConditions } from '../store.ts';
 import type { QueryParameter } from '../uri.ts';
 
@@ -21,9 +23,11 @@ export interface Call extends BodyRequest {
 /** What lasts longer than a request. */
 export interface ServerState {
   readonly store: Store;
+  readonly sessions: Sessions;
   readonly extents: ExtentStore;
   readonly region: string;
   readonly etag: 'crc' | 'md5';
+  readonly minPartBytes: number;
   readonly now: () => number;
 }
 
@@ -39,6 +43,11 @@ export function bucketOf(call: Call): Bucket {
 /** The conditions under which a write takes place. */
 export function writeConditions(call: Call): WriteConditions {
   return { ifMatch: call.header('if-match'), ifNoneMatch: call.header('if-none-match') };
+}
+
+/** The entity tag of what was written; `ofContent` is the one that follows from the content. */
+export function entityTag(call: Call, ofContent: string): string {
+  return isDirectoryBucket(call.bucketName) ? randomEntityTag() : ofContent;
 }
 
 /** The server's clock, cut to whole seconds as `Last-Modified` can say them. */

@@ -1,5 +1,7 @@
 /** ListObjectsV2. */
 
+import { crc32 } from '@node-rs/crc32';
+import { checkDirectoryListing, isDirectoryBucket } from '../directory-buckets.ts';
 import { failure } from '../failures.ts';
 import { type Reply, xmlReply } from '../reply.ts';
 import { compareUtf8, listingEncode } from '../uri.ts';
@@ -17,13 +19,15 @@ export async function listObjects(call: Call): Promise<Reply> {
   if (encodingType !== undefined && encodingType !== 'url') {
     throw failure('InvalidArgument', 'Invalid Encoding Method specified in Request');
   }
+  const isDirectory = isDirectoryBucket(bucket.name);
+  if (isDirectory) checkDirectoryListing({ prefix, delimiter, startAfter });
   const maxKeys = maxKeysOf(parameter(call, 'max-keys'));
-  const page = listPage(bucket.sortedKeys(), {
-    prefix,
-    delimiter,
-    after: token === undefined ? (startAfter ?? '') : readToken(token),
-    maxEntries: maxKeys,
-  });
+  const after = token === undefined ? (startAfter ?? '') : readToken(token);
+  const query: PageQuery = { prefix, delimiter, after, maxEntries: maxKeys };
+  const uploading = isDirectory ? bucket.uploads().map(({ key }) => key) : [];
+  const page = isDirectory
+    ? scatteredPage(bucket.sortedKeys(), uploading, query)
+    : listPage(bucket.sortedKeys(), query);
   const written = encodingType === 'url' ? listingEncode : (text: string): string => text;
   return xmlReply('ListBucketResult', {
     Name: bucket.name,
@@ -46,7 +50,7 @@ export async function listObjects(call: Call): Promise<Reply> {
         ChecksumAlgorithm: [...record.checksums.keys()].map((algorithm) => algorithm.toUpperCase()),
         ChecksumType: record.checksums.size > 0 ? record.checksumType : undefined,
         Size: record.byteLength,
-        StorageClass: 'STANDARD',
+        StorageClass: isDirectory ? 'EXPRESS_ONEZONE' : 'STANDARD',
       };
     }),
     CommonPrefixes: page.prefixes.map((text) => ({ Prefix: written(text) })),
@@ -60,19 +64,18 @@ export interface Page {
   readonly next: string | undefined;
 }
 
+export interface PageQuery {
+  readonly prefix: string;
+  readonly delimiter: string;
+  readonly after: string;
+  readonly maxEntries: number;
+}
+
 /**
  * One page of sorted keys. Keys that hold `delimiter` behind `prefix` are rolled up into one common prefix each. `after` is a key, or a
  * common prefix, whose keys are then left out.
  */
-export function listPage(
-  sorted: readonly string[],
-  query: {
-    readonly prefix: string;
-    readonly delimiter: string;
-    readonly after: string;
-    readonly maxEntries: number;
-  },
-): Page {
+export function listPage(sorted: readonly string[], query: PageQuery): Page {
   const { prefix, delimiter, after, maxEntries } = query;
   const keys: string[] = [];
   const prefixes: string[] = [];
@@ -91,6 +94,48 @@ export function listPage(
     last = common ?? key;
   }
   return { keys, prefixes, next: undefined };
+}
+
+/**
+ * One page of a directory bucket: every entry once, in an order that means nothing and is the same each time. Keys of uploads under way count where they
+ * roll up into a common prefix.
+ */
+function scatteredPage(keys: readonly string[], uploading: readonly string[], query: PageQuery): Page {
+  const { prefix, delimiter, after, maxEntries } = query;
+  const entries = new Map<string, 'key' | 'prefix'>();
+  const commonPrefix = (key: string): string | undefined => {
+    const mark = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
+    return mark < 0 ? undefined : key.slice(0, mark + delimiter.length);
+  };
+  for (const key of keys) {
+    if (!key.startsWith(prefix)) continue;
+    const common = commonPrefix(key);
+    entries.set(common ?? key, common === undefined ? 'key' : 'prefix');
+  }
+  for (const key of uploading) {
+    const common = key.startsWith(prefix) ? commonPrefix(key) : undefined;
+    if (common !== undefined) entries.set(common, 'prefix');
+  }
+  const ordered = [...entries]
+    .map(([text, kind]) => ({ text, kind, place: placeOf(text) }))
+    .filter(({ text, place }) => after === '' || isBehind(place, text, placeOf(after), after))
+    .sort((a, b) => (isBehind(a.place, a.text, b.place, b.text) ? 1 : -1));
+  const taken = ordered.slice(0, maxEntries);
+  const named = (kind: 'key' | 'prefix'): string[] => taken.flatMap((entry) => (entry.kind === kind ? entry.text : []));
+  return {
+    keys: named('key'),
+    prefixes: named('prefix'),
+    next: ordered.length > taken.length ? taken.at(-1)?.text : undefined,
+  };
+}
+
+/** Where an entry stands in the order that means nothing. */
+function placeOf(text: string): number {
+  return crc32(text);
+}
+
+function isBehind(place: number, text: string, otherPlace: number, otherText: string): boolean {
+  return place === otherPlace ? compareUtf8(text, otherText) > 0 : place > otherPlace;
 }
 
 function maxKeysOf(text: string | undefined): number {

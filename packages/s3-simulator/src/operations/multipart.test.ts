@@ -107,6 +107,18 @@ test('completing is refused while a part is missing, wrong, out of order or too 
   ]);
 });
 
+test('a part may be as small as the option says', async () => {
+  const simulator = await openSimulator({ minPartBytes: 5 });
+  const client = sdkClient(simulator);
+  const uploadId = await begin(client);
+  const pieces = [BODY.subarray(0, 5), BODY.subarray(5, 7)];
+  await complete(client, uploadId, await sendParts(client, uploadId, pieces));
+  expect(Buffer.from((await simulator.getObject(BUCKET, WHERE.Key))?.body ?? [])).toEqual(BODY.subarray(0, 7));
+  const other = await begin(client);
+  const small = await sendParts(client, other, [BODY.subarray(0, 4), BODY.subarray(4, 8)]);
+  expect((await refusal(complete(client, other, small))).name).toBe('EntityTooSmall');
+});
+
 test('a wrong checksum or length of the whole object is refused', async () => {
   const client = sdkClient(await openSimulator());
   const options = { ChecksumAlgorithm: 'CRC32C', ChecksumType: 'FULL_OBJECT' } as const;

@@ -3,15 +3,14 @@
 import { createHash } from 'node:crypto';
 import { receiveBody } from '../body.ts';
 import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, checksumHeader, createHasher } from '../checksums.ts';
+import { isDirectoryBucket } from '../directory-buckets.ts';
 import { type Extent, readExtents } from '../extents.ts';
 import { failure } from '../failures.ts';
 import { emptyReply, type Reply, xmlReply } from '../reply.ts';
 import type { ChecksumType, ObjectRecord, PartRecord, Upload } from '../store.ts';
 import { elements, parseXml, text } from '../xml.ts';
-import { bucketOf, type Call, parameter, smallBody, wallClock, writeConditions } from './call.ts';
+import { bucketOf, type Call, entityTag, parameter, smallBody, wallClock, writeConditions } from './call.ts';
 
-/** Every part but the last has at least 5 MiB. */
-const MIN_PART_BYTES = 5 * 1024 * 1024;
 const MAX_PARTS = 10_000;
 
 export async function createMultipartUpload(call: Call): Promise<Reply> {
@@ -50,13 +49,14 @@ export async function uploadPart(call: Call): Promise<Reply> {
     etag: call.server.etag,
     compute: upload.checksumAlgorithm,
   });
+  const etag = entityTag(call, received.etag);
   try {
-    bucketOf(call).putPart(upload, partNumber, { ...received, lastModified: wallClock(call) });
+    bucketOf(call).putPart(upload, partNumber, { ...received, etag, lastModified: wallClock(call) });
   } catch (error) {
     received.extent.release();
     throw error;
   }
-  const headers: Record<string, string> = { etag: `"${received.etag}"` };
+  const headers: Record<string, string> = { etag: `"${etag}"` };
   for (const [algorithm, value] of received.checksums) headers[checksumHeader(algorithm)] = value;
   return emptyReply(200, headers);
 }
@@ -64,7 +64,9 @@ export async function uploadPart(call: Call): Promise<Reply> {
 export async function completeMultipartUpload(call: Call): Promise<Reply> {
   const bucket = bucketOf(call);
   const upload = uploadOf(call);
-  const parts = chosenParts(upload, parseXml(await documentOf(call), 'CompleteMultipartUpload'));
+  const document = parseXml(await documentOf(call), 'CompleteMultipartUpload');
+  const order = isDirectoryBucket(bucket.name) ? 'consecutive' : 'ascending';
+  const parts = chosenParts(upload, document, order, call.server.minPartBytes);
   const extents = parts.map((part) => part.extent);
   // Held from here on: the upload may be aborted while the checksum is made.
   for (const extent of extents) extent.retain();
@@ -75,7 +77,7 @@ export async function completeMultipartUpload(call: Call): Promise<Reply> {
     const record: ObjectRecord = {
       extents,
       byteLength,
-      etag: multipartEtag(parts),
+      etag: entityTag(call, multipartEtag(parts)),
       headers: upload.headers,
       checksums,
       checksumType: upload.checksumType,
@@ -162,10 +164,17 @@ function checksumTypeOf(named: string | undefined, algorithm: ChecksumAlgorithm 
   return type;
 }
 
-function chosenParts(upload: Upload, document: Readonly<Record<string, unknown>>): PartRecord[] {
+function chosenParts(
+  upload: Upload,
+  document: Readonly<Record<string, unknown>>,
+  order: 'ascending' | 'consecutive',
+  minPartBytes: number,
+): PartRecord[] {
   const entries = elements(document, 'Part');
   const numbers = entries.map((entry) => Number(text(entry, 'PartNumber')));
-  if (numbers.some((number, index) => number <= (numbers[index - 1] ?? 0))) {
+  const inOrder = (number: number, index: number): boolean =>
+    order === 'consecutive' ? number === index + 1 : number > (numbers[index - 1] ?? 0);
+  if (!numbers.every(inOrder)) {
     throw failure('InvalidPartOrder', undefined, { UploadId: upload.id });
   }
   return entries.map((entry, index) => {
@@ -180,10 +189,10 @@ function chosenParts(upload: Upload, document: Readonly<Record<string, unknown>>
         throw failure('InvalidPart', `The checksum of part ${partNumber} is not that of its upload.`);
       }
     }
-    if (index < entries.length - 1 && part.extent.byteLength < MIN_PART_BYTES) {
+    if (index < entries.length - 1 && part.extent.byteLength < minPartBytes) {
       throw failure('EntityTooSmall', undefined, {
         ProposedSize: String(part.extent.byteLength),
-        MinSizeAllowed: String(MIN_PART_BYTES),
+        MinSizeAllowed: String(minPartBytes),
         PartNumber: String(partNumber),
       });
     }

@@ -2,12 +2,13 @@
 
 import { receiveBody } from '../body.ts';
 import { CHECKSUM_ALGORITHMS, checksumHeader } from '../checksums.ts';
+import { isDirectoryBucket } from '../directory-buckets.ts';
 import { failure, S3Failure } from '../failures.ts';
 import { emptyReply, extentsBody, type Reply, xmlReply } from '../reply.ts';
 import { etagMatches, type ObjectRecord } from '../store.ts';
 import { parseTarget } from '../uri.ts';
 import { elements, parseXml, text } from '../xml.ts';
-import { bucketOf, type Call, smallBody, wallClock, writeConditions } from './call.ts';
+import { bucketOf, type Call, entityTag, smallBody, wallClock, writeConditions } from './call.ts';
 
 export async function getObject(call: Call): Promise<Reply> {
   const record = readable(call);
@@ -38,7 +39,7 @@ export async function putObject(call: Call): Promise<Reply> {
   const record: ObjectRecord = {
     extents: [received.extent],
     byteLength: received.extent.byteLength,
-    etag: received.etag,
+    etag: entityTag(call, received.etag),
     headers: call.objectHeaders,
     checksums: received.checksums,
     checksumType: 'FULL_OBJECT',
@@ -62,6 +63,7 @@ export async function copyObject(call: Call): Promise<Reply> {
   const directive = call.header('x-amz-metadata-directive') ?? 'COPY';
   const copy: ObjectRecord = {
     ...record,
+    etag: entityTag(call, record.etag),
     headers: directive === 'REPLACE' ? call.objectHeaders : record.headers,
     lastModified: wallClock(call),
   };
@@ -94,6 +96,9 @@ export async function deleteObjects(call: Call): Promise<Reply> {
   const keys = entries.map((entry) => {
     const key = text(entry, 'Key');
     if (key === undefined || key === '') throw failure('MalformedXML', 'An Object has no Key.');
+    if (isDirectoryBucket(bucket.name) && key.trim() === '') {
+      throw failure('InvalidRequest', 'This bucket takes no Key of white space alone.');
+    }
     const other = Object.keys(entry).find((name) => name !== 'Key' && name !== '#text');
     if (other !== undefined) throw failure('NotImplemented', `The simulator does not have ${other} in DeleteObjects.`);
     return key;

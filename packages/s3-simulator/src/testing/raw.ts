@@ -14,6 +14,8 @@ export interface RawRequest {
   readonly credentials?: SimulatorCredentials | undefined;
   /** Default: the simulator's own. */
   readonly region?: string | undefined;
+  /** That the signature is for. Default `s3`. */
+  readonly service?: string | undefined;
   readonly host?: string | undefined;
   readonly timeMs?: number | undefined;
   /** Default `UNSIGNED-PAYLOAD`. */
@@ -63,7 +65,7 @@ export function signedHeaders(simulator: Simulator, request: RawRequest): Record
     names.join(';'),
     headers['x-amz-content-sha256'],
   ].join('\n');
-  const scope = `${date}/${region}/s3/aws4_request`;
+  const scope = `${date}/${region}/${request.service ?? 's3'}/aws4_request`;
   const toSign = ['AWS4-HMAC-SHA256', timestamp, scope, createHash('sha256').update(canonical).digest('hex')].join(
     '\n',
   );

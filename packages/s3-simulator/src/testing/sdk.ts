@@ -1,8 +1,9 @@
 /** The AWS SDK as a client that somebody else wrote, pointed at a simulator. */
 
 import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import { type AgentOptions, Agent as HttpsAgent } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { S3Client, type S3ClientConfig, type S3ServiceException } from '@aws-sdk/client-s3';
 import type { Simulator, SimulatorCredentials } from '../types.ts';
 
@@ -30,6 +31,34 @@ export function sdkClient(simulator: Simulator, options: SdkOptions = {}): S3Cli
     requestHandler: { httpAgent: new HttpAgent(agent), httpsAgent: new HttpsAgent(agent) },
   };
   return new S3Client(config);
+}
+
+/**
+ * A client with nothing but the SDK's own defaults for S3 Express: it is told neither endpoint nor session, and finds both by the bucket's name. Only its
+ * connections end here, in place of at AWS.
+ */
+export function zonalClient(simulator: Simulator): S3Client {
+  const { accessKeyId, secretAccessKey } = simulator.credentials;
+  return new S3Client({
+    region: simulator.region,
+    credentials: { accessKeyId, secretAccessKey },
+    requestHandler: { httpsAgent: new HereAgent({ ca: simulator.ca ?? '' }, simulator.port) },
+  });
+}
+
+class HereAgent extends HttpsAgent {
+  readonly #port: number;
+
+  constructor(options: AgentOptions, port: number) {
+    super(options);
+    this.#port = port;
+  }
+
+  /** The server's name for TLS was taken from the request before this. */
+  override createConnection(options: never, callback: never): Duplex {
+    const here = { ...(options as object), host: '127.0.0.1', port: this.#port } as never;
+    return super.createConnection(here, callback) as Duplex;
+  }
 }
 
 /** The refusal that the SDK made of an answer; throws where the request succeeded. */

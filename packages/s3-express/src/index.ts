@@ -1,0 +1,1 @@
+export { type S3ExpressOptions, s3Express } from './s3-express.ts';

@@ -74,6 +74,8 @@ export interface PutItem {
 export interface ListEntry {
   readonly key: Key;
   readonly byteLength: number;
+  /** When the value was written, in milliseconds since 1970 by the store's clock; `undefined` where the store does not say. */
+  readonly modifiedMs?: number | undefined;
 }
 
 /**

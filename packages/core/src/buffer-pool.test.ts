@@ -33,6 +33,21 @@ describe('a buffer pool', () => {
     await expect(pool.lease(10_001)).rejects.toMatchObject({ code: 'TOO_LARGE', retry: 'never' });
   });
 
+  test('lends at once or not at all, and lets nobody who waits be overtaken', async () => {
+    const pool = bufferPool({ maxBytes: 12 * KIB });
+    const first = pool.tryLease(5000);
+    expect(first?.bytes).toMatchObject({ byteLength: 5000, byteOffset: 0 });
+    expect(pool.leasedBytes).toBe(8 * KIB);
+    expect(pool.tryLease(4097)).toBeUndefined();
+    const waiting = pool.lease(8 * KIB);
+    expect(pool.tryLease(1)).toBeUndefined();
+    first?.[Symbol.dispose]();
+    (await waiting)[Symbol.dispose]();
+    expect(pool.tryLease(12 * KIB)?.bytes.byteLength).toBe(12 * KIB);
+    expect(() => pool.tryLease(12 * KIB + 1)).toThrow(expect.objectContaining({ code: 'TOO_LARGE' }));
+    expect(() => pool.tryLease(-1)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  });
+
   test('lends no bytes at all', async () => {
     const pool = bufferPool({ maxBytes: 4 * KIB });
     const whole = await pool.lease(4 * KIB);

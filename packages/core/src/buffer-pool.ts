@@ -25,6 +25,8 @@ export interface BufferPool {
    * ABORTED when the signal fires while it waits.
    */
   lease(byteLength: number, options?: CallOptions): Promise<BufferLease>;
+  /** Lends memory at once, or answers `undefined` where `lease` would wait. Throws TOO_LARGE as `lease` rejects with it. */
+  tryLease(byteLength: number): BufferLease | undefined;
 }
 
 export interface BufferPoolOptions {
@@ -41,6 +43,11 @@ export function bufferPool(options: BufferPoolOptions): BufferPool {
   assertKnownOptions('bufferPool', options, ['maxBytes']);
   assertWholeNumber('bufferPool', 'maxBytes', options.maxBytes, 1, Number.MAX_SAFE_INTEGER);
   return new SlabPool(options.maxBytes, Math.min(options.maxBytes, memoryLimitBytes()));
+}
+
+/** What a loan of so many bytes counts for, in a pool of this budget: whole pages, but never more than the budget, which itself can be leased. */
+export function loanBytes(byteLength: number, maxBytes: number): number {
+  return Math.min(Math.ceil(byteLength / PAGE_BYTES) * PAGE_BYTES, maxBytes);
 }
 
 const PAGE_BYTES = 4096;
@@ -76,19 +83,10 @@ class SlabPool implements BufferPool {
   }
 
   async lease(byteLength: number, options: CallOptions = {}): Promise<BufferLease> {
-    if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
-      throw new KvferryError('INVALID_ARGUMENT', `a lease has a whole number of bytes, not ${String(byteLength)}`);
-    }
-    if (byteLength > this.maxBytes) {
-      throw new KvferryError(
-        'TOO_LARGE',
-        `a lease of ${byteLength} bytes is more than the pool's whole budget of ${this.maxBytes} bytes; raise maxBytes, or lease less`,
-      );
-    }
+    this.#check(byteLength);
     const { signal } = options;
     if (signal?.aborted) throw aborted(signal);
-    // The budget itself can be leased, also where it is not whole pages.
-    const slabBytes = Math.min(Math.ceil(byteLength / PAGE_BYTES) * PAGE_BYTES, this.maxBytes);
+    const slabBytes = loanBytes(byteLength, this.maxBytes);
     const { promise, resolve, reject } = Promise.withResolvers<BufferLease>();
     const waiter: Waiter = { byteLength, slabBytes, resolve, reject };
     this.#waiters.add(waiter);
@@ -109,6 +107,26 @@ class SlabPool implements BufferPool {
     }
   }
 
+  tryLease(byteLength: number): BufferLease | undefined {
+    this.#check(byteLength);
+    const slabBytes = loanBytes(byteLength, this.maxBytes);
+    // Who waits has asked before.
+    if (this.#waiters.size > 0 || this.#leasedBytes + slabBytes > this.maxBytes) return undefined;
+    return this.#lend(byteLength, slabBytes);
+  }
+
+  #check(byteLength: number): void {
+    if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
+      throw new KvferryError('INVALID_ARGUMENT', `a lease has a whole number of bytes, not ${String(byteLength)}`);
+    }
+    if (byteLength > this.maxBytes) {
+      throw new KvferryError(
+        'TOO_LARGE',
+        `a lease of ${byteLength} bytes is more than the pool's whole budget of ${this.maxBytes} bytes; raise maxBytes, or lease less`,
+      );
+    }
+  }
+
   /** Serves those who wait, in order. Nobody is overtaken, so a large loan is not starved by small ones. */
   #serve(): void {
     for (const waiter of this.#waiters) {
@@ -117,18 +135,13 @@ class SlabPool implements BufferPool {
       try {
         waiter.resolve(this.#lend(waiter.byteLength, waiter.slabBytes));
       } catch (thrown) {
-        waiter.reject(
-          new KvferryError('TOO_LARGE', `the system has no memory for a lease of ${waiter.byteLength} bytes`, {
-            retry: 'later',
-            cause: thrown,
-          }),
-        );
+        waiter.reject(KvferryError.from(thrown));
       }
     }
   }
 
   #lend(byteLength: number, slabBytes: number): BufferLease {
-    const slab = this.#takeKept(slabBytes) ?? this.#allocate(slabBytes);
+    const slab = this.#takeKept(slabBytes) ?? this.#allocate(byteLength, slabBytes);
     this.#leasedBytes += slabBytes;
     return new SlabLease(new SharedSlab(new Uint8Array(slab, 0, byteLength), () => this.#giveBack(slab)));
   }
@@ -139,14 +152,19 @@ class SlabPool implements BufferPool {
     return slab;
   }
 
-  #allocate(slabBytes: number): SharedArrayBuffer {
+  #allocate(byteLength: number, slabBytes: number): SharedArrayBuffer {
     const roomBytes = this.maxBytes - this.#leasedBytes - slabBytes;
     if (this.#keptBytes > roomBytes) this.#letGo(roomBytes - this.maxBytes / LET_GO_SHARE);
     if (this.#keptBytes + this.#letGoBytes > roomBytes) {
       collectGarbage();
       this.#letGoBytes = 0;
     }
-    return new SharedArrayBuffer(slabBytes);
+    try {
+      return new SharedArrayBuffer(slabBytes);
+    } catch (thrown) {
+      const reason = `the system has no memory for a lease of ${byteLength} bytes`;
+      throw new KvferryError('TOO_LARGE', reason, { retry: 'later', cause: thrown });
+    }
   }
 
   /** Lets memory go until at most `mostBytes` are kept: first of the size used longest ago. */

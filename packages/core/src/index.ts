@@ -22,6 +22,25 @@ export type {
 export { type FileBackendOptions, fileBackend } from './backends/file.ts';
 export { type MemoryBackendOptions, memoryBackend } from './backends/memory.ts';
 export { type BufferLease, type BufferPool, type BufferPoolOptions, bufferPool } from './buffer-pool.ts';
+export { commonHit } from './cache/common-hit.ts';
+export { kvCache } from './cache/create-cache.ts';
+export type {
+  CacheInfo,
+  CachePolicy,
+  CacheRequestOptions,
+  CacheStats,
+  ChunkPresence,
+  HitEnd,
+  KvCache,
+  KvCacheOptions,
+  LoadedChunk,
+  Lookup,
+  LookupOptions,
+  Prefetch,
+  Retrieved,
+  RetrieveOptions,
+  StoredChunk,
+} from './cache/kv-cache.ts';
 export {
   type Chunk,
   type Chunker,
@@ -38,6 +57,14 @@ export { defineBackend } from './define-backend.ts';
 export type { BackendDriver, BackendPlugin, Batch, Layer } from './driver.ts';
 export { defaultRetry, type ErrorCode, type ErrorFacts, KvferryError, type Operation, type Retry } from './errors.ts';
 export { assertKey, type Key, keyProblem, MAX_KEY_BYTES, MAX_KEY_SEGMENT_BYTES } from './keys.ts';
+export {
+  describeKv1Key,
+  type Kv1KeyDescription,
+  type Kv1KeyFormat,
+  type Kv1Namespace,
+  type Kv1Options,
+  kv1KeyFormat,
+} from './kv1-key-format.ts';
 export { BREAKER_CHANNEL, type BreakerRecord } from './layers/breaker-state.ts';
 export { type CircuitBreakerOptions, circuitBreaker } from './layers/circuit-breaker.ts';
 export { type DeadlineOptions, deadline, type LimitedOperation } from './layers/deadline.ts';

@@ -79,6 +79,49 @@ describe('the longest prefix', () => {
     expect(rounds).toHaveLength(1);
   });
 
+  test('goes on behind what is known, which it does not ask for', async () => {
+    const { backend, rounds } = await storeOf((index) => (index < 5 ? hit(8) : miss));
+    expect(await longestPrefix(backend, keysOf(8), { known: 3 })).toEqual({ length: 5, end: miss });
+    expect(rounds).toEqual([[3, 4, 5, 6, 7]]);
+    expect(await longestPrefix(backend, keysOf(8), { known: 8 })).toEqual({ length: 8, end: { status: 'complete' } });
+    expect(rounds).toHaveLength(1);
+    // What is known counts, whatever the store would say.
+    expect(await longestPrefix(backend, keysOf(8), { known: 6 })).toEqual({ length: 6, end: miss });
+    for (const known of [-1, 9, 0.5]) {
+      await expect(longestPrefix(backend, keysOf(8), { known })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+  });
+
+  test('ends in one round where a guess holds, right behind what is known', async () => {
+    const { backend, rounds } = await storeOf((index) => (index < 300 ? hit(8) : miss));
+    expect(await longestPrefix(backend, keysOf(512), { known: 300, guess: 300 })).toEqual({ length: 300, end: miss });
+    expect(rounds).toHaveLength(1);
+  });
+
+  test('of 512 chunks takes at most 22 questions in 3 rounds, whatever is known and wrongly guessed of it', async () => {
+    const keys = keysOf(512);
+    let stored = 0;
+    const { backend, rounds } = await storeOf((index) => (index < stored ? hit(8) : miss));
+    for (let known = 0; known <= 512; known += 73) {
+      for (stored = known; stored <= 512; stored += 1) {
+        rounds.length = 0;
+        expect((await longestPrefix(backend, keys, { known, guess: known })).length).toBe(stored);
+        expect(rounds.length).toBeLessThanOrEqual(3);
+        expect(rounds.flat().length).toBeLessThanOrEqual(22);
+        expect(new Set(rounds.flat()).size).toBe(rounds.flat().length);
+      }
+    }
+  });
+
+  test('passes over a guess that lies outside of what is unknown', async () => {
+    const { backend, rounds } = await storeOf((index) => (index < 5 ? hit(8) : miss));
+    for (const guess of [0, 20]) {
+      expect(await longestPrefix(backend, keysOf(20), { known: 2, guess })).toEqual({ length: 5, end: miss });
+    }
+    expect(rounds.flat()).not.toContain(0);
+    expect(rounds.flat()).not.toContain(20);
+  });
+
   test('passes the signal on, and rejects as the store does', async () => {
     const { backend } = await storeOf(() => hit(8));
     const signal = AbortSignal.abort();

@@ -219,7 +219,8 @@ class FileDriver implements BackendDriver {
     const key = keyOfFileName(path);
     if (key === undefined || !key.startsWith(prefix)) return undefined;
     try {
-      return { key, byteLength: (await stat(join(this.#folder, path))).size };
+      const { mtimeMs, size } = await stat(join(this.#folder, path));
+      return { key, byteLength: size, modifiedMs: Math.floor(mtimeMs) };
     } catch (thrown) {
       // Deleted since its folder was read.
       if (errnoOf(thrown) === 'ENOENT') return undefined;

@@ -36,10 +36,15 @@ export function memoryBackend(options: MemoryBackendOptions = {}): RemoteBackend
   return defineBackend(new MemoryDriver(namespace, maxValueBytes));
 }
 
+interface StoredValue {
+  readonly bytes: Uint8Array;
+  readonly modifiedMs: number;
+}
+
 class MemoryDriver implements BackendDriver {
   readonly info: BackendInfo;
   readonly capabilities: Capabilities;
-  readonly #values = new Map<Key, Uint8Array>();
+  readonly #values = new Map<Key, StoredValue>();
 
   constructor(namespace: string, maxValueBytes: number) {
     this.info = { scheme: 'memory', namespace, details: {} };
@@ -56,7 +61,7 @@ class MemoryDriver implements BackendDriver {
   stat(batch: Batch<Key, StatResult>): Promise<void> {
     return batch.each(1, (key) => {
       const value = this.#values.get(key);
-      return value === undefined ? { status: 'miss' } : { status: 'hit', byteLength: value.byteLength };
+      return value === undefined ? { status: 'miss' } : { status: 'hit', byteLength: value.bytes.byteLength };
     });
   }
 
@@ -64,13 +69,14 @@ class MemoryDriver implements BackendDriver {
     return batch.each(1, ({ key, into }) => {
       const value = this.#values.get(key);
       if (value === undefined) return { status: 'miss' };
-      const { byteLength } = value;
+      const { bytes } = value;
+      const { byteLength } = bytes;
       if (byteLength > into.byteLength) {
         throw new KvferryError('BUFFER_TOO_SMALL', `the value has ${byteLength} bytes, the buffer ${into.byteLength}`, {
           requiredBytes: byteLength,
         });
       }
-      into.set(value);
+      into.set(bytes);
       return { status: 'hit', byteLength, verified: 'length' };
     });
   }
@@ -79,13 +85,13 @@ class MemoryDriver implements BackendDriver {
     return batch.each(1, ({ key, parts }) => {
       // Nothing is awaited from this look to the `set` below, so of racing creates one wins.
       if (mode === 'create' && this.#values.has(key)) return { status: 'exists' };
-      const value = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+      const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
       let offset = 0;
       for (const part of parts) {
-        value.set(part, offset);
+        bytes.set(part, offset);
         offset += part.byteLength;
       }
-      this.#values.set(key, value);
+      this.#values.set(key, { bytes, modifiedMs: Date.now() });
       return { status: 'stored' };
     });
   }
@@ -98,8 +104,8 @@ class MemoryDriver implements BackendDriver {
   }
 
   async *list(prefix: string): AsyncGenerator<ListEntry> {
-    for (const [key, value] of this.#values) {
-      if (key.startsWith(prefix)) yield { key, byteLength: value.byteLength };
+    for (const [key, { bytes, modifiedMs }] of this.#values) {
+      if (key.startsWith(prefix)) yield { key, byteLength: bytes.byteLength, modifiedMs };
     }
   }
 

@@ -41,8 +41,8 @@ export function keyPrefix(options: KeyPrefixOptions): Layer {
       put: (batch, mode) => underPrefix(batch, front, putItem, (items, call) => inner.put(items, { ...call, mode })),
       delete: (batch) => underPrefix(batch, front, keyItem, (items, call) => inner.delete(items, call)),
       async *list(prefix, signal): AsyncIterable<ListEntry> {
-        for await (const entry of inner.list({ prefix: front + prefix, signal })) {
-          yield { key: entry.key.slice(front.length), byteLength: entry.byteLength };
+        for await (const { key, byteLength, modifiedMs } of inner.list({ prefix: front + prefix, signal })) {
+          yield { key: key.slice(front.length), byteLength, modifiedMs };
         }
       },
     });

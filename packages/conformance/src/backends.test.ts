@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileBackend, memoryBackend, naiveSerde } from '@kvferry/core';
-import { describeRemoteBackend, describeSerde } from './vitest.ts';
+import { fileBackend, kv1KeyFormat, memoryBackend, naiveSerde } from '@kvferry/core';
+import { describeKeyFormat, describeRemoteBackend, describeSerde } from './vitest.ts';
 
 const { capabilities } = memoryBackend();
 
@@ -20,3 +20,11 @@ describeRemoteBackend('file', {
 });
 
 describeSerde('naive serde', naiveSerde);
+
+describeKeyFormat(
+  'kv1 keys',
+  kv1KeyFormat({
+    layout: { format: 'KV_2LTD', layers: 32, kvHeads: 8, headSize: 128, chunkTokens: 256 },
+    hash: { name: 'sha256_cbor', seed: '0' },
+  }),
+);

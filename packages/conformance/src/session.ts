@@ -42,9 +42,9 @@ export class Session {
    */
   static async open(suite: ConformanceSuite, options: SessionOptions): Promise<Session> {
     const skipped = skipList(suite, options.cases);
-    const { upstream, upstreamCa } = suite;
+    const { upstream, upstreamCa, http2 } = suite;
     const wantsProxy = upstream !== undefined && includesLevel(options.level, 'network');
-    const proxy = wantsProxy ? await FaultProxyServer.start({ upstream, upstreamCa }) : undefined;
+    const proxy = wantsProxy ? await FaultProxyServer.start({ upstream, upstreamCa, http2 }) : undefined;
     try {
       const target = await suite.createTarget({ connectTo: proxy?.address, ca: proxy?.ca });
       const probe = target.create();

@@ -50,6 +50,11 @@ export interface ConformanceSuite {
   readonly upstream?: string | undefined;
   /** PEM of the authority that the store's certificate is from, where it is not a public one. */
   readonly upstreamCa?: string | undefined;
+  /**
+   * Offers HTTP/2 to the backend in front of an `https` store: each of its requests is then disturbed on its own stream, where over HTTP/1.1 it is on
+   * its connection. The proxy speaks HTTP/1.1 with the store. A backend that does not ask for HTTP/2 is not given it. Default `never`.
+   */
+  readonly http2?: 'offered' | 'never' | undefined;
   /** How much is tried where neither the caller nor `KVFERRY_CONFORMANCE_LEVEL` says so. Default: `network`, and `core` without an `upstream`. */
   readonly level?: Level | undefined;
   readonly createTarget: (environment: TargetEnvironment) => Target | Promise<Target>;

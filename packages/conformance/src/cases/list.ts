@@ -190,6 +190,32 @@ export const cases: readonly ConformanceCase[] = [
       assertListed(new Map(found.map(({ key, byteLength }) => [key, byteLength])), entriesOf(values));
     },
   },
+  {
+    id: 'LIST-11',
+    title: 'says of each value the time that it was written, the same in every listing, or none',
+    sentence:
+      "When the value was written, in milliseconds since 1970 by the store's clock; `undefined` where the store does not say.",
+    level: 'core',
+    needs: ['list'],
+    since: '1.0.0',
+    async run(context) {
+      const backend = await context.open();
+      const { base, values } = await someTree(context, backend);
+      const times = new Map<Key, number | undefined>();
+      for await (const { key, modifiedMs } of backend.list({ prefix: base })) times.set(key, modifiedMs);
+      assert.equal(times.size, values.size, 'the listing lacks keys');
+      for (const [key, modifiedMs] of times) {
+        if (modifiedMs === undefined) continue;
+        // No store is older than 1980. Seconds in place of milliseconds are far below that.
+        const isTime = Number.isFinite(modifiedMs) && modifiedMs > Date.UTC(1980);
+        assert.ok(isTime, `${JSON.stringify(key)} was written at ${modifiedMs} ms since 1970, says the listing`);
+      }
+      for await (const { key, modifiedMs } of backend.list({ prefix: base })) {
+        const before = times.get(key);
+        assert.equal(modifiedMs, before, `${JSON.stringify(key)} was written at ${before}, and then at ${modifiedMs}`);
+      }
+    },
+  },
 ];
 
 /** Keys at several depths whose names begin alike, each with a value of another length. */

@@ -3,6 +3,7 @@ import { KvferryError } from '@kvferry/core';
 import type { CaseContext, ConformanceCase } from '../case.ts';
 import { assertFailed, assertSoon, bytesHeld, callsOn, LARGE_BYTES, MIDWAY_BYTES, prepare } from './network-support.ts';
 import {
+  assertAbsent,
   assertAllStored,
   assertMarked,
   assertStored,
@@ -130,6 +131,8 @@ export const cases: readonly ConformanceCase[] = [
       const backend = await open();
       const twin = await open();
       const name = key();
+      // What a backend has to ask the store before its first put, it has asked then.
+      await assertAbsent(backend, name, 'before the put');
       proxy.inject({ kind: 'stall', direction: 'down', afterBytes: 0 });
       const patient = await leftAlone(context, 1, () => twin.stat([name]));
       proxy.inject({ kind: 'stall', direction: 'up', afterBytes: MIDWAY_BYTES });

@@ -68,6 +68,30 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    fault: 'tells the time of writing in seconds',
+    make: entries(async function* (inner, prefix, signal) {
+      for await (const { key, byteLength, modifiedMs = 0 } of inner.list({ prefix, signal })) {
+        yield { key, byteLength, modifiedMs: modifiedMs / 1000 };
+      }
+    }),
+    caught: ['LIST-11'],
+  },
+  {
+    fault: 'tells the time of listing for that of writing',
+    make: driver((inner) => {
+      let now = Date.now();
+      return {
+        async *list(prefix, signal) {
+          for await (const { key, byteLength } of inner.list({ prefix, signal })) {
+            now += 1;
+            yield { key, byteLength, modifiedMs: now };
+          }
+        },
+      };
+    }),
+    caught: ['LIST-11'],
+  },
+  {
     fault: 'takes a prefix for a folder',
     make: entries(async function* (inner, prefix, signal) {
       const folder = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;

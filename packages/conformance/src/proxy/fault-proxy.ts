@@ -4,7 +4,8 @@ import { connect as connectTls, createSecureContext, type SecureContext, TLSSock
 import { KvferryError } from '@kvferry/core';
 import { type Authority, createAuthority } from './authority.ts';
 import { Counters } from './counters.ts';
-import { Link } from './link.ts';
+import { H2Front } from './h2-front.ts';
+import { Link, type LinkEnds } from './link.ts';
 import type { FaultProxy, ProxyAnswer, ProxyCounts, WireFault } from './types.ts';
 import { WireFaults } from './wire-faults.ts';
 
@@ -13,6 +14,8 @@ export interface FaultProxyOptions {
   readonly upstream: string;
   /** PEM of the authority that the store's certificate is from, where it is not a public one. */
   readonly upstreamCa?: string | undefined;
+  /** `offered`: backends that can have HTTP/2, where the store is `https:`; the proxy speaks HTTP/1.1 with the store all the same. Default `never`. */
+  readonly http2?: 'offered' | 'never' | undefined;
 }
 
 /** Starts a proxy in front of a store, on a free port of 127.0.0.1. Rejects with CONNECTION where it does not reach the store. */
@@ -31,21 +34,34 @@ interface Upstream {
   readonly secureContext: SecureContext | undefined;
 }
 
+/** A connection of a backend with all that it carries. */
+interface Carried {
+  /** Resolves when it is gone, and what it carried. */
+  readonly closed: Promise<unknown>;
+  end(): void;
+  /** Ends what a fault keeps open and silent. */
+  endStalled(): void;
+}
+
 /** The proxy, with what only its owner may do: `reset` between two cases. */
 export class FaultProxyServer implements FaultProxy {
   readonly address: { readonly host: string; readonly port: number };
   readonly ca: string | undefined;
   readonly #upstream: Upstream;
   readonly #authority: Authority | undefined;
+  readonly #protocols: string[];
   readonly #server: Server;
   readonly #counters = new Counters();
   readonly #faults = new WireFaults();
-  /** Every connection from a backend, and its link once both ends are there. */
-  readonly #connections = new Map<Socket, Link | undefined>();
+  /** Every connection from a backend, and what it carries once it is known what it speaks. */
+  readonly #connections = new Map<Socket, Carried | undefined>();
   #answer: ProxyAnswer | undefined;
 
-  static async start({ upstream, upstreamCa }: FaultProxyOptions): Promise<FaultProxyServer> {
+  static async start({ upstream, upstreamCa, http2 }: FaultProxyOptions): Promise<FaultProxyServer> {
     const parsed = parseUpstream(upstream, upstreamCa);
+    if (http2 === 'offered' && !(parsed.tls && parsed.http)) {
+      throw new KvferryError('CONFIG_INVALID', `HTTP/2 needs an https:// upstream, and ${parsed.url} is none`);
+    }
     await checkReachable(parsed);
     const authority = parsed.tls ? await createAuthority() : undefined;
     // Made before the first client comes: who connects by address asks for no name.
@@ -53,7 +69,8 @@ export class FaultProxyServer implements FaultProxy {
     const server = createServer({ allowHalfOpen: true, noDelay: true });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new FaultProxyServer(parsed, server, authority, context);
+    const protocols = http2 === 'offered' ? ['h2', 'http/1.1'] : ['http/1.1'];
+    return new FaultProxyServer(parsed, server, authority, context, protocols);
   }
 
   private constructor(
@@ -61,6 +78,7 @@ export class FaultProxyServer implements FaultProxy {
     server: Server,
     authority: Authority | undefined,
     context: SecureContext | undefined,
+    protocols: string[],
   ) {
     const { port } = server.address() as AddressInfo;
     this.address = { host: '127.0.0.1', port };
@@ -68,6 +86,7 @@ export class FaultProxyServer implements FaultProxy {
     this.#upstream = upstream;
     this.#server = server;
     this.#authority = authority;
+    this.#protocols = protocols;
     server.on('connection', (socket) => void this.#accept(socket, context));
   }
 
@@ -82,7 +101,7 @@ export class FaultProxyServer implements FaultProxy {
 
   inject(fault: WireFault, times: number = Number.POSITIVE_INFINITY): void {
     this.#faults.inject(fault, times);
-    if (fault.kind === 'refuse') this.#endAll(() => true);
+    if (fault.kind === 'refuse') this.#endAll();
   }
 
   answer(answer: ProxyAnswer): void {
@@ -93,7 +112,7 @@ export class FaultProxyServer implements FaultProxy {
   clear(): void {
     this.#answer = undefined;
     this.#faults.clear();
-    this.#endAll((link) => link?.stalled === true);
+    for (const carried of this.#connections.values()) carried?.endStalled();
   }
 
   until(condition: (counts: ProxyCounts) => boolean, signal: AbortSignal): Promise<void> {
@@ -103,8 +122,8 @@ export class FaultProxyServer implements FaultProxy {
   /** Passes everything on again, ends every connection, and counts from 0. */
   async reset(): Promise<void> {
     this.clear();
-    const gone = [...this.#connections].map(([socket, link]) => link?.closed ?? closeOf(socket));
-    this.#endAll(() => true);
+    const gone = [...this.#connections].map(([socket, carried]) => carried?.closed ?? closeOf(socket));
+    this.#endAll();
     await Promise.all(gone);
     this.#counters.reset();
   }
@@ -116,10 +135,9 @@ export class FaultProxyServer implements FaultProxy {
     await closed;
   }
 
-  #endAll(which: (link: Link | undefined) => boolean): void {
-    for (const [socket, link] of this.#connections) {
-      if (!which(link)) continue;
-      link?.end();
+  #endAll(): void {
+    for (const [socket, carried] of this.#connections) {
+      carried?.end();
       socket.destroy();
     }
   }
@@ -139,10 +157,20 @@ export class FaultProxyServer implements FaultProxy {
     });
     const client = context === undefined ? raw : await this.#secure(raw, context);
     if (client === undefined || client.destroyed) return;
-    const name = client instanceof TLSSocket ? serverNameOf(client) : undefined;
+    if (client instanceof TLSSocket && client.alpnProtocol === 'h2') {
+      const front = new H2Front(client, raw, (end) => this.#link({ client: end, rawClient: end }, client));
+      this.#connections.set(raw, front);
+      return;
+    }
+    this.#connections.set(raw, this.#link({ client, rawClient: raw }, client));
+  }
+
+  /** Joins a client's end to the store. `connection` is what the client came by. */
+  #link(end: Pick<LinkEnds, 'client' | 'rawClient'>, connection: Socket): Link {
+    const name = connection instanceof TLSSocket ? serverNameOf(connection) : undefined;
     const { store, raw: rawStore } = connectStore(this.#upstream, name);
-    const link = new Link(
-      { client, rawClient: raw, store, rawStore },
+    return new Link(
+      { ...end, store, rawStore },
       {
         speaksHttp: this.#upstream.http,
         counters: this.#counters,
@@ -150,7 +178,6 @@ export class FaultProxyServer implements FaultProxy {
         currentAnswer: () => this.#answer,
       },
     );
-    this.#connections.set(raw, link);
   }
 
   /** Speaks TLS as the server; `undefined` when the client does not want to. */
@@ -159,7 +186,7 @@ export class FaultProxyServer implements FaultProxy {
     const client = new TLSSocket(raw, {
       isServer: true,
       secureContext,
-      ...(this.#upstream.http ? { ALPNProtocols: ['http/1.1'] } : {}),
+      ...(this.#upstream.http ? { ALPNProtocols: this.#protocols } : {}),
       SNICallback: (name, done) => {
         authority?.contextFor(name).then(
           (context) => done(null, context),

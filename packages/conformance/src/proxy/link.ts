@@ -1,16 +1,22 @@
 import { once } from 'node:events';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Counters } from './counters.ts';
 import { HttpMessages, requestFraming, responseFraming, statusOf } from './http-messages.ts';
 import type { Direction, ProxyAnswer } from './types.ts';
 import type { ConnectionFaults } from './wire-faults.ts';
 
+/** What can be ended by a reset: a TCP socket, or what stands in for one. */
+export interface Resettable extends Duplex {
+  resetAndDestroy(): unknown;
+}
+
 /** Both ends of one connection. `raw` is the TCP socket below TLS, or the socket itself. */
 export interface LinkEnds {
-  readonly client: Socket;
-  readonly rawClient: Socket;
+  readonly client: Duplex;
+  readonly rawClient: Resettable;
   readonly store: Socket;
   readonly rawStore: Socket;
 }
@@ -67,15 +73,16 @@ export class Link {
     void this.#carryDown();
   }
 
-  /** Whether a fault keeps it open and silent. */
-  get stalled(): boolean {
-    return this.#stalled;
+  /** Ends both connections where a fault keeps them open and silent. */
+  endStalled(): void {
+    if (this.#stalled) this.end();
   }
 
   /** Ends both connections. */
   end(): void {
     this.#forget();
     this.#ends.client.destroy();
+    this.#ends.rawClient.destroy();
     this.#ends.store.destroy();
   }
 
@@ -111,7 +118,7 @@ export class Link {
     if (!this.#ended && !this.#stalled) client.end();
   }
 
-  async #carry(source: Socket, take: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+  async #carry(source: Duplex, take: (bytes: Uint8Array) => Promise<void>): Promise<void> {
     try {
       for await (const bytes of source.iterator({ destroyOnReturn: false })) await take(bytes as Uint8Array);
     } catch {
@@ -231,7 +238,7 @@ function answerBytes({ method, closes, answer }: Exchange): Uint8Array {
 }
 
 /** Writes, and waits while the socket has enough. */
-async function write(socket: Socket, bytes: Uint8Array): Promise<void> {
+async function write(socket: Duplex, bytes: Uint8Array): Promise<void> {
   if (socket.destroyed || socket.writableEnded || socket.write(bytes)) return;
   const quit = new AbortController();
   const { signal } = quit;
@@ -244,7 +251,7 @@ async function write(socket: Socket, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function closeOf(socket: Socket): Promise<void> {
+async function closeOf(socket: Duplex): Promise<void> {
   if (socket.closed) return;
   const closed = Promise.withResolvers<void>();
   socket.once('close', () => closed.resolve());

@@ -4,7 +4,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { throwAwayAuthority } from '@kvferry/tooling/certificates';
 import { onTestFinished } from 'vitest';
-import { FaultProxyServer } from '../proxy/fault-proxy.ts';
+import { type FaultProxyOptions, FaultProxyServer } from '../proxy/fault-proxy.ts';
 
 /** A proxy in front of a store that does this with each connection. */
 export async function proxyTo(onConnection: (socket: Socket) => void): Promise<FaultProxyServer> {
@@ -21,12 +21,21 @@ export async function httpProxyTo(listener: RequestListener): Promise<FaultProxy
 }
 
 /** A proxy in front of an HTTPS store that has a certificate for these names. */
-export async function httpsProxyTo(names: readonly string[], listener: RequestListener): Promise<FaultProxyServer> {
+export async function httpsProxyTo(
+  names: readonly string[],
+  listener: RequestListener,
+  http2?: FaultProxyOptions['http2'],
+): Promise<FaultProxyServer> {
   const { ca, cert, key } = await throwAwayAuthority({ hosts: ['127.0.0.1', ...names] });
-  return await proxyInFront(createHttpsServer({ cert, key }, listener), 'https', ca);
+  return await proxyInFront(createHttpsServer({ cert, key }, listener), 'https', ca, http2);
 }
 
-async function proxyInFront(server: Server, scheme: string, upstreamCa: string | undefined): Promise<FaultProxyServer> {
+async function proxyInFront(
+  server: Server,
+  scheme: string,
+  upstreamCa: string | undefined,
+  http2?: FaultProxyOptions['http2'],
+): Promise<FaultProxyServer> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -39,7 +48,7 @@ async function proxyInFront(server: Server, scheme: string, upstreamCa: string |
     for (const socket of sockets) socket.destroy();
   });
   const { port } = server.address() as AddressInfo;
-  const proxy = await FaultProxyServer.start({ upstream: `${scheme}://127.0.0.1:${port}`, upstreamCa });
+  const proxy = await FaultProxyServer.start({ upstream: `${scheme}://127.0.0.1:${port}`, upstreamCa, http2 });
   onTestFinished(() => proxy.close());
   return proxy;
 }

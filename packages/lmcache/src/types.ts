@@ -58,6 +58,8 @@ export interface LmcacheConfig {
   readonly s3: LmcacheS3Config;
   /** The map `extra_config.kvferry`, which LMCache ignores. */
   readonly kvferry: KvferryExtension;
+  /** Whether `kvferry.pythonHashSeed` is `PYTHONHASHSEED` of the environment read, and so less than an engine's own word. */
+  readonly hashSeedFromEnvironment: boolean;
 }
 
 /** The S3 keys of `extra_config`. */
@@ -75,6 +77,10 @@ export interface LmcacheS3Config {
 /** What LMCache's file cannot say. Every key is optional; an unknown one is an error with the nearest known name. */
 export interface KvferryExtension {
   readonly provider?: string | undefined;
+  /** What the store can do, in place of the provider's profile: as written, keys in snake case. */
+  readonly providerProfile?: Readonly<Record<string, unknown>> | undefined;
+  /** Looking a chunk up makes the store load it into a cache near the reader. */
+  readonly prestage?: boolean | undefined;
   /** URL or host of the store, in place of what `remote_url` implies. */
   readonly endpoint?: string | undefined;
   readonly bucket?: string | undefined;
@@ -91,6 +97,16 @@ export interface KvferryExtension {
   /** Start of the hash chain, in decimal, in place of what the rules give. */
   readonly noneHash?: string | undefined;
   readonly era?: 'current' | '0.4.1' | 'mp' | undefined;
+  /** Whose key form: LMCache's, or kvferry's own, for a bucket that is kvferry's alone. */
+  readonly keyFormat?: 'lmcache' | 'kv1' | undefined;
+  /** Keeps apart what is otherwise the same. In the keys of `era: mp` and in `kv1`. */
+  readonly cacheSalt?: string | undefined;
+  /** Revision of the model's weights. In `kv1` alone, as the next two. */
+  readonly revision?: string | undefined;
+  /** Adapter on top of the model, such as a LoRA. */
+  readonly adapter?: string | undefined;
+  /** How the cache is quantised, where its element type does not say it. */
+  readonly quantisation?: string | undefined;
   /** Packages of further backends to load. */
   readonly backends?: readonly string[] | undefined;
   /** Options of a backend that such a package brings, as written. */

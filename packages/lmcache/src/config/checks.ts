@@ -22,6 +22,7 @@ export function checkSettings(settings: Settings): Checked {
   checkNames(settings, s3, found);
   checkPlugins(settings, found);
   checkCredentials(settings, found);
+  checkKeyForm(settings, found);
   checkRefusals(settings, found);
   if (s3) checkObjects(settings, found);
   const address = remote === undefined ? undefined : checkAddress(settings, remote, found);
@@ -78,7 +79,7 @@ function checkNames(settings: Settings, s3: boolean, found: ConfigFinding[]): vo
     found.push(findings.unknownName(at, mode.spec.choices ?? [], '"prefix_strict"'));
   }
   const hash = settings.get('pre_caching_hash_algorithm');
-  if (HASHES.has(hash.value)) return;
+  if (HASHES.has(hash.value) || settings.extension.era === 'mp') return;
   const at = settings.subject('pre_caching_hash_algorithm');
   const known = VLLM_HASHES.has(hash.value) && settings.extension.vllm !== false;
   found.push(known ? findings.hashNotHere(at) : findings.unknownHash(at));
@@ -124,6 +125,31 @@ function checkCredentials(settings: Settings, found: ConfigFinding[]): void {
       ),
     );
   }
+}
+
+/** What says how keys are made, and is in none of the keys that are made. */
+function checkKeyForm(settings: Settings, found: ConfigFinding[]): void {
+  const { era, keyFormat } = settings.extension;
+  const own = keyFormat === 'kv1';
+  const isSet = (name: string): boolean => settings.get(`extra_config.kvferry.${name}`).source.kind !== 'default';
+  for (const name of ['revision', 'adapter', 'quantisation', 'cache_salt']) {
+    if (own || !isSet(name) || (name === 'cache_salt' && era === 'mp')) continue;
+    found.push(
+      findings.kvferryConflict(
+        settings.subject(`extra_config.kvferry.${name}`),
+        "has no place in LMCache's keys, so it would keep nothing apart.",
+        name === 'cache_salt'
+          ? 'Add: extra_config: kvferry: { key_format: "kv1" }, or use a tag of the request. Or remove it.'
+          : 'Add: extra_config: kvferry: { key_format: "kv1" }. Or remove it.',
+      ),
+    );
+  }
+  if (era !== 'mp') return;
+  const hash = settings.get('pre_caching_hash_algorithm');
+  if (hash.value !== hash.spec.default && hash.value !== 'blake3') {
+    found.push(findings.unusedByMultiProcess(settings.subject('pre_caching_hash_algorithm')));
+  }
+  if (isSet('none_hash')) found.push(findings.unusedByMultiProcess(settings.subject('extra_config.kvferry.none_hash')));
 }
 
 /** Combinations with which LMCache stops at start; their features are not here, so kvferry goes on. */

@@ -228,6 +228,13 @@ export const findings = {
       'Write in every engine: pre_caching_hash_algorithm: sha256_cbor',
     ),
 
+  unusedByMultiProcess: (at: Subject): ConfigFinding =>
+    warning(
+      at,
+      "has no effect with era: mp. LMCache's multi-process server hashes with BLAKE3, the same for every engine.",
+      'Remove it, or write: extra_config: kvferry: { era: "current" }',
+    ),
+
   // S3
 
   unfullChunkWithS3: (at: Subject): ConfigFinding =>

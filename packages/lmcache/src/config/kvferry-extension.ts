@@ -67,7 +67,13 @@ const EXPECTED: Readonly<Record<string, readonly [expected: string, example: str
   python_hash_seed: ['a seed as PYTHONHASHSEED takes it: 0 to 4294967295, or random', '"0"'],
   python_version: ['a version of Python', '"3.12"'],
   vllm: ['true or false', 'true'],
+  prestage: ['true or false', 'true'],
+  provider_profile: ['a map', '{ id: probed, addressing: [path], create: true }'],
   none_hash: ['a whole number of 64 bits', '"5313149338359954478"'],
+  cache_salt: ['text of at most 128 characters, none of them @, / or \\', '"tenant-1"'],
+  revision: ['text in quotes', '"main"'],
+  adapter: ['text in quotes', '"my-lora"'],
+  quantisation: ['text in quotes', '"fp8_ds_mla"'],
   backends: ['a list of package names', '["kvferry-backend-foo"]'],
   options: ['a map', '{ timeout: 5 }'],
 };
@@ -83,6 +89,7 @@ function readValue(spec: KeySpec, node: PyNode): ExtensionValue | undefined {
   const { value } = node;
   switch (spec.key) {
     case 'vllm':
+    case 'prestage':
       return value.kind === 'bool' ? value.value : undefined;
     case 'backends': {
       const items = value.kind === 'list' ? value.items : [node];
@@ -90,6 +97,7 @@ function readValue(spec: KeySpec, node: PyNode): ExtensionValue | undefined {
       return names.includes('') ? undefined : names;
     }
     case 'options':
+    case 'provider_profile':
       return value.kind === 'map' ? (plainValue(node) as Readonly<Record<string, unknown>>) : undefined;
     case 'python_hash_seed': {
       const seed = value.kind === 'int' || value.kind === 'text' ? pythonText(value) : undefined;
@@ -113,6 +121,7 @@ function readValue(spec: KeySpec, node: PyNode): ExtensionValue | undefined {
       if (spec.choices !== undefined && !spec.choices.includes(value.value)) return undefined;
       if (spec.key === 'key_prefix' && keyProblem(value.value.replace(/\/$/, '')) !== undefined) return undefined;
       if (spec.key === 'bucket' && /[/:\s]/.test(value.value)) return undefined;
+      if (spec.key === 'cache_salt' && (value.value.length > 128 || /[@/\\\0]/.test(value.value))) return undefined;
       return value.value;
     }
   }
@@ -122,6 +131,8 @@ function toExtension(values: Readonly<Record<string, ExtensionValue>>): KvferryE
   // `readValue` has seen to it that each has its type and is one of its choices.
   return {
     provider: values.provider,
+    providerProfile: values.provider_profile,
+    prestage: values.prestage,
     endpoint: values.endpoint,
     bucket: values.bucket,
     addressing: values.addressing,
@@ -134,6 +145,11 @@ function toExtension(values: Readonly<Record<string, ExtensionValue>>): KvferryE
     vllm: values.vllm,
     noneHash: values.none_hash,
     era: values.era,
+    keyFormat: values.key_format,
+    cacheSalt: values.cache_salt,
+    revision: values.revision,
+    adapter: values.adapter,
+    quantisation: values.quantisation,
     backends: values.backends,
     options: values.options,
     verify: values.verify,

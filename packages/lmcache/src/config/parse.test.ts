@@ -101,6 +101,14 @@ describe('precedence', () => {
     ]);
   });
 
+  test("whether the seed is the environment's is told", () => {
+    const env = { PYTHONHASHSEED: '7' };
+    const extra = { LMCACHE_EXTRA_CONFIG: '{"kvferry": {"python_hash_seed": "0"}}' };
+    expect(parse('', { env }).config.hashSeedFromEnvironment).toBe(true);
+    expect(parse('', { env: { ...env, ...extra } }).config.hashSeedFromEnvironment).toBe(false);
+    expect(parse('', { env: {} }).config.hashSeedFromEnvironment).toBe(false);
+  });
+
   test('PYTHONHASHSEED is read from the environment, and the file goes before it', () => {
     const env = { PYTHONHASHSEED: '7' };
     expect(parse('', { env }).config.kvferry.pythonHashSeed).toBe('7');
@@ -121,6 +129,8 @@ test('the map of kvferry is read whole', () => {
     endpoint: "https://minio.example:9000"
     bucket: other
     addressing: path
+    provider_profile: { id: mine, addressing: [path], multipart: { part_bytes: 5242880 }, create: yes }
+    prestage: true
     ca_file: /ca.pem
     session_token: "t"
     key_prefix: team-a/
@@ -129,6 +139,11 @@ test('the map of kvferry is read whole', () => {
     vllm: false
     none_hash: 18446744073709551615
     era: 0.4.1
+    key_format: kv1
+    cache_salt: tenant-1
+    revision: main
+    adapter: lora-a
+    quantisation: fp8_ds_mla
     backends: [x, y]
     verify: full
     profile:
@@ -140,6 +155,8 @@ test('the map of kvferry is read whole', () => {
     endpoint: 'https://minio.example:9000',
     bucket: 'other',
     addressing: 'path',
+    providerProfile: { id: 'mine', addressing: ['path'], multipart: { part_bytes: 5_242_880 }, create: true },
+    prestage: true,
     caFile: '/ca.pem',
     profile: undefined,
     sessionToken: 't',
@@ -149,6 +166,11 @@ test('the map of kvferry is read whole', () => {
     vllm: false,
     noneHash: '18446744073709551615',
     era: '0.4.1',
+    keyFormat: 'kv1',
+    cacheSalt: 'tenant-1',
+    revision: 'main',
+    adapter: 'lora-a',
+    quantisation: 'fp8_ds_mla',
     backends: ['x', 'y'],
     verify: 'full',
   });

@@ -104,6 +104,7 @@ function configOf(settings: Settings, hasAddress: boolean): LmcacheConfig {
     remoteEnableMlaWorkerIdAs0: maybe('extra_config.remote_enable_mla_worker_id_as0'),
     s3: s3Of(settings, number('extra_config.s3_num_io_threads')),
     kvferry: settings.extension,
+    hashSeedFromEnvironment: isVariable(settings.get('extra_config.kvferry.python_hash_seed'), 'PYTHONHASHSEED'),
   };
 }
 
@@ -120,6 +121,10 @@ function s3Of(settings: Settings, ioThreads: number): LmcacheS3Config {
     credentials:
       accessKeyId === undefined || secretAccessKey === undefined ? undefined : { accessKeyId, secretAccessKey },
   };
+}
+
+function isVariable({ source }: Setting, variable: string): boolean {
+  return source.kind === 'environment' && source.variable === variable;
 }
 
 function textOf({ value }: Setting): string | undefined {

@@ -13,12 +13,11 @@ export const EXTRA_CONFIG_KEYS: readonly KeySpec[] = [
     key: 's3_num_io_threads',
     type: 'int',
     default: 64,
-    here: 'Requests in flight at once.',
+    here: 'Requests in flight at once; and threads that move bodies, as many, but no more than one less than the machine has cores.',
     lmcache: 'Threads of its client. Limits no requests.',
   },
   {
     key: 's3_prefer_http2',
-    planned: true,
     type: 'bool',
     default: true,
     here: 'Offers HTTP/2 when set. Where the file does not say, HTTP/1.1 is used.',

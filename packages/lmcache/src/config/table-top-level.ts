@@ -11,7 +11,6 @@ export const TOP_LEVEL_KEYS: readonly KeySpec[] = [
   },
   {
     key: 'local_cpu',
-    planned: true,
     type: 'bool',
     default: true,
     here: 'Keeps chunks in the CPU tier. Off, the pool only stages transfers.',
@@ -19,7 +18,6 @@ export const TOP_LEVEL_KEYS: readonly KeySpec[] = [
   },
   {
     key: 'max_local_cpu_size',
-    planned: true,
     type: 'float',
     default: 5,
     here: 'Ceiling of the CPU pool in GiB, allocated on demand and never beyond what the machine or its cgroup has.',
@@ -169,7 +167,7 @@ export const TOP_LEVEL_KEYS: readonly KeySpec[] = [
     key: 'save_unfull_chunk',
     type: 'bool',
     default: false,
-    here: 'Must be off with an S3 remote. Elsewhere it keeps the short last chunk.',
+    here: 'Must be off with an S3 remote. Elsewhere it keeps the short last chunk, in the local tier alone.',
     lmcache: 'Keeps the short last chunk. With S3 it is hashed, looked up, and dropped at PUT.',
   },
   {
@@ -188,7 +186,6 @@ export const TOP_LEVEL_KEYS: readonly KeySpec[] = [
   { key: 'py_enable_gc', type: 'bool', default: true, lmcache: 'False: gc.disable()' },
   {
     key: 'cache_policy',
-    planned: true,
     type: 'text',
     default: 'LRU',
     choices: ['LRU', 'LFU', 'FIFO', 'MRU'],
@@ -204,7 +201,6 @@ export const TOP_LEVEL_KEYS: readonly KeySpec[] = [
   },
   {
     key: 'enable_async_loading',
-    planned: true,
     type: 'bool',
     default: false,
     here: 'A lookup also prefetches.',
@@ -253,7 +249,6 @@ export const TOP_LEVEL_KEYS: readonly KeySpec[] = [
   },
   {
     key: 'min_retrieve_tokens',
-    planned: true,
     type: 'int',
     default: 0,
     here: 'Loads nothing when fewer tokens than this would be loaded.',
@@ -309,7 +304,6 @@ export const TOP_LEVEL_KEYS: readonly KeySpec[] = [
   { key: 'use_gpu_connector_v3', type: 'bool', default: false, lmcache: 'GPU connector choice.' },
   {
     key: 'pin_timeout_sec',
-    planned: true,
     type: 'int',
     default: 300,
     here: 'How long a prefetched chunk waits to be fetched before its memory is given back.',

@@ -146,8 +146,21 @@ const errors: readonly Row[] = [
     'addressing: "auto"',
   ],
   [`${S3}  kvferry: { vllm: "false" }\n`, 'extra_config.kvferry.vllm', 5, 'true or false', 'vllm: true'],
+  [`${S3}  kvferry: { prestage: 1 }\n`, 'extra_config.kvferry.prestage', 5, 'true or false', 'prestage: true'],
+  [`${S3}  kvferry: { provider_profile: minio }\n`, 'extra_config.kvferry.provider_profile', 5, 'a map', 'id: probed'],
   [`${S3}  kvferry: { python_hash_seed: 010 }\n`, 'extra_config.kvferry.python_hash_seed', 5, 'PYTHONHASHSEED', '"0"'],
   [`${S3}  kvferry: { none_hash: many }\n`, 'extra_config.kvferry.none_hash', 5, '64 bits', 'none_hash:'],
+  [
+    `${S3}  kvferry: { cache_salt: "a@b", era: mp }\n`,
+    'extra_config.kvferry.cache_salt',
+    5,
+    '128 characters',
+    '"tenant-1"',
+  ],
+  [`${S3}  kvferry: { cache_salt: "a" }\n`, 'extra_config.kvferry.cache_salt', 5, 'no place', 'key_format: "kv1"'],
+  [`${S3}  kvferry: { revision: "a" }\n`, 'extra_config.kvferry.revision', 5, 'no place', 'key_format: "kv1"'],
+  [`${S3}  kvferry: { adapter: "a", era: mp }\n`, 'extra_config.kvferry.adapter', 5, 'no place', 'key_format: "kv1"'],
+  [`${S3}  kvferry: { key_format: kv2 }\n`, 'extra_config.kvferry.key_format', 5, 'lmcache, kv1', '"lmcache"'],
   [`${S3}  kvferry: { key_prefix: "/a" }\n`, 'extra_config.kvferry.key_prefix', 5, 'prefix', '"team-a/"'],
   [
     `${S3}  kvferry: { endpoint: "ftp://h" }\n`,
@@ -363,6 +376,20 @@ const warnings: readonly Row[] = [
     'sha256_cbor',
     { config: { hashAlgorithm: 'blake3' } },
   ],
+  [
+    'pre_caching_hash_algorithm: sha256_cbor\nextra_config: { kvferry: { era: mp } }\n',
+    'pre_caching_hash_algorithm',
+    1,
+    'no effect with era: mp',
+    'era: "current"',
+  ],
+  [
+    'extra_config: { kvferry: { era: mp, none_hash: 5 } }\n',
+    'extra_config.kvferry.none_hash',
+    1,
+    'no effect with era: mp',
+    '',
+  ],
   ['local_disk: /mnt\n', 'local_disk', 1, 'no effect', ''],
   ['enable_p2p: true\n', 'enable_p2p', 1, 'no effect', ''],
   [`${S3}enable_pd: true\n`, 'enable_pd', 5, 'no effect', ''],
@@ -429,4 +456,12 @@ const alone = errors.flatMap((row) =>
 test.each(alone)('an error brings no second finding: %s', (_text, [text, , , , , more]) => {
   const { findings } = parse(text, more?.env);
   expect(findings, findings.map(formatFinding).join('\n')).toHaveLength(1);
+});
+
+test.each([
+  'extra_config: { kvferry: { era: mp, cache_salt: "tenant-1" } }\n',
+  'pre_caching_hash_algorithm: blake3\nextra_config: { kvferry: { era: mp } }\n',
+  'extra_config: { kvferry: { key_format: kv1, cache_salt: "a", revision: "b", adapter: "c", quantisation: "d" } }\n',
+])('nothing is said of %j', (text) => {
+  expect(parse(text).findings).toEqual([]);
 });

@@ -17,6 +17,24 @@ export function hashChain(settings: HashSettings): HashChain {
   return settings.era === '0.4.1' ? new Sha256BytesChain(start) : new Sha256FoldedChain(start);
 }
 
+/** What a chain of hashes is, as text for people and for other key forms: equal where the hashes of equal tokens are. */
+export interface ChainIdentity {
+  readonly name: 'python' | 'sha256_cbor' | 'sha256_cbor-0.4.1' | 'blake3';
+  /** Where the chain starts, in decimal. */
+  readonly seed: string;
+}
+
+/**
+ * Names the chain that `lmcacheChunker` hashes with under these settings: function and start, whatever the settings were that led there.
+ *
+ * Throws as `noneHash` does.
+ */
+export function chainIdentity(settings: HashSettings): ChainIdentity {
+  const seed = noneHash(settings).toString();
+  if (hashFunction(settings.algorithm, settings.vllm) === 'python') return { name: 'python', seed };
+  return { name: settings.era === '0.4.1' ? 'sha256_cbor-0.4.1' : 'sha256_cbor', seed };
+}
+
 /** `sha256_cbor` since LMCache 0.4.6: the digest's first 8 bytes, big-endian and unsigned, are the hash and the next prefix. */
 class Sha256FoldedChain implements HashChain {
   readonly id: string;

@@ -2,6 +2,7 @@ import type { Chunker } from '@kvferry/core';
 import { createBLAKE3 } from 'hash-wasm';
 import { ChainChunker, type HashChain } from './chain-chunker.ts';
 import { checkFields, chunkTokensRule, type FieldRule } from './fields.ts';
+import type { ChainIdentity } from './in-process-chain.ts';
 
 /** Options of `multiProcessChunker`. */
 export interface MultiProcessChunkerOptions {
@@ -20,6 +21,9 @@ export async function multiProcessChunker(options: MultiProcessChunkerOptions): 
   const chain = new Blake3Chain(await createBLAKE3());
   return new ChainChunker({ chunkTokens: options.chunkTokens, keepUnfull: false, chain });
 }
+
+/** The chain of `multiProcessChunker`: there is but one. It starts with the BLAKE3 of the integer 0 and the token 0, which needs no seed. */
+export const MULTI_PROCESS_CHAIN: ChainIdentity = { name: 'blake3', seed: '0' };
 
 const fields: Readonly<Record<keyof MultiProcessChunkerOptions, FieldRule>> = { chunkTokens: chunkTokensRule };
 

@@ -1,13 +1,14 @@
+import { kv1KeyFormat } from '@kvferry/core';
 import { describe, expect, it } from 'vitest';
 import { golden, vectors } from '../testing/vectors.ts';
-import { describeObjectKey } from './describe.ts';
+import { describeObjectKey, type ObjectKeyDescription } from './describe.ts';
 
 describe('describeObjectKey', () => {
   it.each(vectors.cache_engine_keys.filter(({ input }) => input.fmt === undefined))('$s3_object_key', (vector) => {
     const { input } = vector;
     expect(describeObjectKey(vector.s3_object_key)).toEqual({
       kind: 'in-process',
-      releases: '0.3.13 and later',
+      releases: input.h.length === 64 ? '0.3.13 to 0.4.5' : '0.3.13 and later',
       model: input.m.replaceAll('/', '_'),
       worldSize: `${input.ws}`,
       workerId: `${input.w}`,
@@ -50,16 +51,56 @@ describe('describeObjectKey', () => {
     expect(describeObjectKey('test@1@0@0@bfloat16')).toEqual({ kind: 'in-process-probe' });
   });
 
+  it("knows kvferry's own keys", () => {
+    const format = kv1KeyFormat({
+      layout: { format: 'KV_2LTD', layers: 1, kvHeads: 1, headSize: 8, chunkTokens: 16 },
+      hash: { name: 'sha256_cbor', seed: '0' },
+    });
+    const scope = { modelName: 'org/m', worldSize: 1, workerId: 0, dtype: 'float16', tags: [] } as const;
+    const { id, key } = format.namespace(scope);
+    const chunk = format.key({ hash: 'ab12', start: 0, end: 16 }, scope);
+    expect(describeObjectKey(chunk)).toEqual({ kind: 'kv1', namespace: id, hash: 'ab12' });
+    expect(describeObjectKey(key)).toEqual({ kind: 'kv1-namespace', namespace: id });
+  });
+
+  const hash = '0123456789abcdef'.repeat(4);
+  it.each<[string, ObjectKeyDescription]>([
+    [`lmcache-v2/${hash}`, { kind: 'lmcache-v2', hash }],
+    [
+      `/meta-llama_Llama-3_a1b2c3d4e5f6_r1/012/34_g0/${hash}.bin`,
+      { kind: 'vllm-object-tier', model: 'meta-llama_Llama-3', layout: 'a1b2c3d4e5f6', rank: '1', hash },
+    ],
+    [
+      `some/prefix//m_a1b2c3d4e5f6_r0/012/34_g12/${hash}.bin`,
+      { kind: 'vllm-object-tier', model: 'm', layout: 'a1b2c3d4e5f6', rank: '0', hash },
+    ],
+    ['__nixl_probe__/connectivity_test', { kind: 'vllm-probe' }],
+    [`${hash}_org-m_1_2`, { kind: 'sglang-nixl', model: 'org-m', rank: '1', worldSize: '2', hash }],
+    [`${hash}_org-m_0_1_v`, { kind: 'sglang-nixl', model: 'org-m', rank: '0', worldSize: '1', hash }],
+    [`${hash}_org-m_k`, { kind: 'sglang-nixl', model: 'org-m', rank: undefined, worldSize: undefined, hash }],
+    [`${hash}_ukv1-0123456789abcdef_L0-31`, { kind: 'sglang-unified', hash }],
+    [`${hash}_ukv1-0123456789abcdef_L0-31_H2`, { kind: 'sglang-unified', hash }],
+    [`org-m/tp1of8/${hash}`, { kind: 'sglang-seaweedfs', model: 'org-m', rank: '1', worldSize: '8', hash }],
+    [
+      `a/prefix/org-m/tp0of2/pp1of2/cp0of1/${hash}`,
+      { kind: 'sglang-seaweedfs', model: 'org-m', rank: '0', worldSize: '2', hash },
+    ],
+    [`p/org-m/${hash}`, { kind: 'sglang-seaweedfs', model: 'org-m', rank: undefined, worldSize: undefined, hash }],
+  ])('knows what another system writes: %s', (key, description) => {
+    expect(describeObjectKey(key)).toEqual(description);
+  });
+
   it.each([
     '',
     'photo.jpg',
     'a@b',
     'm@1@0@5@float99',
     'm@01000100@0@short',
-    'org-model/tp0of8/0123abcd',
-    `lmcache-v2/${'0'.repeat(64)}`,
-    `kv1/ab/0123456789abcdef/${'0'.repeat(64)}`,
+    'kv1/ab/0123456789abcdef/cd12',
+    `lmcache-v2/x/${hash.slice(1)}`,
+    `/m_a1b2c3d4e5f6_r1/999/34_g0/${hash}.bin`,
+    `${hash}`,
   ])('leaves %j to others', (key) => {
-    expect(describeObjectKey(key)).toEqual({ kind: 'foreign' });
+    expect(describeObjectKey(key)).toEqual({ kind: 'other' });
   });
 });

@@ -1,6 +1,6 @@
 import { KvferryError } from '@kvferry/core';
 import { describe, expect, it } from 'vitest';
-import { type EngineRank, keyScope } from './key-scope.ts';
+import { type EngineRank, keyScope, multiProcessScope } from './key-scope.ts';
 
 const rank: EngineRank = {
   modelName: 'deep/mla',
@@ -50,4 +50,52 @@ describe('keyScope', () => {
       expect(() => keyScope({ ...rank, ...wrong })).toThrow(KvferryError);
     },
   );
+});
+
+describe('multiProcessScope', () => {
+  const multi = { ...rank, pipelineStages: 1, decodeContextRanks: 1 };
+
+  it.each([
+    // mla, world, rank, stages, decode context ranks: world size, worker id, stores (LMCache: vllm_multi_process_adapter.py)
+    [false, 8, 3, 1, 1, 8, 3, true],
+    [false, 8, 3, 2, 1, 8, 3, true],
+    [true, 8, 0, 1, 1, 1, 0, true],
+    [true, 8, 3, 1, 1, 1, 0, false],
+    [true, 8, 3, 2, 1, 2, 0, false],
+    [true, 8, 4, 2, 1, 2, 1, true],
+    [true, 8, 5, 2, 1, 2, 1, false],
+    [true, 8, 1, 1, 2, 2, 1, true],
+    [true, 8, 2, 1, 2, 2, 0, false],
+    [true, 8, 5, 2, 2, 4, 3, true],
+    [true, 8, 7, 2, 2, 4, 3, false],
+  ] as const)('mla %s, rank %s/%s, stages %s, decode context %s', (...row) => {
+    const [mla, worldSize, workerId, pipelineStages, decodeContextRanks, world, worker, stores] = row;
+    const keys = multiProcessScope({ ...multi, mla, worldSize, workerId, pipelineStages, decodeContextRanks });
+    expect(keys).toEqual({
+      scope: { modelName: 'deep/mla', worldSize: world, workerId: worker, dtype: 'bfloat16', tags: [['user', 'u1']] },
+      stores,
+    });
+  });
+
+  it('has one rank that stores for every place in the world', () => {
+    for (const pipelineStages of [1, 2, 4]) {
+      for (const decodeContextRanks of [1, 2]) {
+        const all = Array.from({ length: 8 }, (_, workerId) =>
+          multiProcessScope({ ...multi, workerId, pipelineStages, decodeContextRanks }),
+        );
+        const storing = all.filter(({ stores }) => stores).map(({ scope }) => scope.workerId);
+        expect(storing).toEqual(Array.from({ length: pipelineStages * decodeContextRanks }, (_, index) => index));
+      }
+    }
+  });
+
+  it.each([
+    { workerId: 8 },
+    { pipelineStages: 3 },
+    { pipelineStages: 0 },
+    { decodeContextRanks: 0 },
+    { decodeContextRanks: 9 },
+  ])('refuses %j', (wrong) => {
+    expect(() => multiProcessScope({ ...multi, ...wrong })).toThrow(KvferryError);
+  });
 });

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** Values computed with LMCache's rules, or by LMCache; `_meta` of the file explains its labels. */
@@ -13,6 +14,23 @@ export function tokensOf(tokens: TokenList): readonly number[] {
   if (match === null) throw new Error(`not a token list: ${tokens}`);
   const [first, end] = [Number(match[1]), Number(match[2])];
   return Array.from({ length: end - first }, (_, index) => first + index);
+}
+
+const payloads = new Map<string, Uint8Array>();
+
+/** The bytes that LMCache was given as a golden chunk: SHA-256 digests of its hash and a counter, one after another. Not to be changed. */
+export function goldenPayload(chunkHashHex: string, byteLength: number): Uint8Array {
+  const name = `${chunkHashHex} ${byteLength}`;
+  let bytes = payloads.get(name);
+  if (bytes === undefined) {
+    const whole = Buffer.alloc(Math.ceil(byteLength / 32) * 32);
+    for (let at = 0; at < byteLength; at += 32) {
+      whole.write(hash('sha256', `kvferry-golden:${chunkHashHex}:${at / 32}`, 'hex'), at, 'hex');
+    }
+    bytes = whole.subarray(0, byteLength);
+    payloads.set(name, bytes);
+  }
+  return bytes;
 }
 
 /** Python's `urllib.parse.quote(text)` with its default of safe characters. */
@@ -174,7 +192,7 @@ export interface GoldenSet {
     readonly chunk_hash_hex: string;
     readonly key_string: string;
     readonly http_path: string;
-    readonly object: { readonly key: string; readonly size: number };
+    readonly object: { readonly key: string; readonly size: number; readonly sha256: string };
   }[];
 }
 

@@ -4,6 +4,8 @@
 #   packages.sh pack FOLDER                packs every public package (built before) into FOLDER; publint and attw on each
 #   packages.sh install FOLDER CONSUMER    installs the tarballs into CONSUMER and typechecks a program there
 #   packages.sh use CONSUMER NODE          runs that program with NODE, and the simulator's command
+#   packages.sh alone FOLDER APART         installs each backend into a folder of its own in APART, with only what it depends on
+#   packages.sh examples APART NODE        runs the examples of their READMEs with NODE, against the simulator from its tarball
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=$PWD/node_modules/.bin
@@ -48,5 +50,7 @@ case ${1:-} in
   pack) pack "$2" ;;
   install) install "$2" "$3" ;;
   use) use "$2" "$3" ;;
-  *) sed -n '2,6p' "$0"; exit 2 ;;
+  alone) node .ci/alone.mjs install "$2" "$3" ;;
+  examples) node .ci/alone.mjs run "$2" "$3" ;;
+  *) sed -n '2,8p' "$0"; exit 2 ;;
 esac

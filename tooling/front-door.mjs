@@ -19,6 +19,15 @@ const verbs = {
   start: { run: ['apps/bench/src/main-job/cli.ts'], says: 'store and load real text as KV chunks' },
   test: { run: ['node_modules/vitest/vitest.mjs', 'run'], says: 'all tests' },
   conformance: { run: ['apps/bench/src/conformance/cli.ts'], says: 'the contract, tried on a backend and a store' },
+  probe: {
+    run: ['packages/kvferry/src/command/bin.ts', 'probe'],
+    says: 'what an S3-compatible store does, found out by trying',
+  },
+  kvferry: { run: ['packages/kvferry/src/command/bin.ts'], says: 'store, look up and retrieve KV: the command' },
+  'bench:cache': {
+    run: ['apps/bench/src/cache-bench/cli.ts'],
+    says: 'what the cache adds to the bytes, per GiB of CPU',
+  },
   'bench:wire': { run: ['apps/bench/src/wire-bench/cli.ts'], says: 'our HTTP beside the others, per GiB of CPU' },
   generate: {
     run: ['tooling/src/generate.ts'],
@@ -26,6 +35,7 @@ const verbs = {
   },
   check: { run: ['tooling/src/check.ts'], says: 'lint, types, import directions, unused code' },
   build: { run: ['tooling/src/build.ts'], says: 'what gets published, into packages/*/dist' },
+  release: { run: ['tooling/src/release.ts'], says: 'publishes to npm (--dry-run: lists what it would)' },
 };
 
 const pinnedNode = join(root, 'node_modules/node/bin/node');

@@ -15,7 +15,7 @@ const examples = files.flatMap((file) => examplesIn(file, readFileSync(join(root
 
 describe('examples of the documentation run', () => {
   test.for(examples)('$where', async ({ code, folder, prints }) => {
-    await using simulator = await simulatorFor('my-bucket');
+    await using simulator = await simulatorFor('my-bucket', 'my-bucket--use1-az4--x-s3');
     const outcome = await runModule(code, folder, simulator.environment);
     expect(outcome).toMatchObject({ exitCode: 0 });
     if (prints !== undefined) expect(outcome.stdout.trimEnd()).toMatch(prints);
@@ -61,8 +61,8 @@ function toPattern(text: string): RegExp {
   return new RegExp(`^${parts.join('[^]*')}$`);
 }
 
-async function simulatorFor(bucket: string) {
-  const simulator = await startSimulator({ buckets: [bucket] });
+async function simulatorFor(...buckets: string[]) {
+  const simulator = await startSimulator({ buckets });
   const { accessKeyId, secretAccessKey } = simulator.credentials;
   return {
     environment: {

@@ -1,9 +1,11 @@
 import { readdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { RemoteBackend } from '@kvferry/core';
 import { startSimulator } from '@kvferry/s3-simulator';
-import { describe, expect, test } from 'vitest';
-import { backendFor } from './backend-for.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { backendFor, describeRemote } from './backend-for.ts';
 import { type LoadedConfig, loadConfig } from './load-config.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 
@@ -17,19 +19,59 @@ async function configured(text: string): Promise<LoadedConfig> {
 
 const value = Buffer.from('value');
 
-test('the basic example opens at an endpoint given in its place', async () => {
-  const simulator = await startSimulator({ buckets: ['your-bucket-name'] });
-  const loaded = await loadConfig({ file: example('s3-basic.yaml'), env: {} });
-  const backend = await backendFor(loaded, { endpoint: simulator.url, credentials: simulator.credentials });
-  try {
-    await backend.open();
-    expect(await backend.put([{ key: 'a', parts: [value] }])).toEqual([{ status: 'stored' }]);
-    expect(simulator.listKeys('your-bucket-name')).toEqual(['a']);
-    expect(backend.info.details.identity).toBeDefined();
-  } finally {
-    await backend.close();
-    await simulator.close();
+describe("the examples of LMCache's page open their backends, and what they store is read", () => {
+  const express = { BUCKET_NAME: 'kv--use1-az4--x-s3', AZ_ID: 'use1-az4', REGION: 'us-east-1' };
+
+  async function roundTrip(backend: RemoteBackend): Promise<void> {
+    const into = new Uint8Array(new SharedArrayBuffer(value.length));
+    try {
+      await backend.open();
+      expect(await backend.put([{ key: 'a', parts: [value] }])).toEqual([{ status: 'stored' }]);
+      expect(await backend.stat(['a', 'absent'])).toMatchObject([{ status: 'hit', byteLength: 5 }, { status: 'miss' }]);
+      expect(await backend.get([{ key: 'a', into }])).toEqual([{ status: 'hit', byteLength: 5, verified: 'checksum' }]);
+      expect(Buffer.from(into)).toEqual(value);
+      expect(await Array.fromAsync(backend.list())).toMatchObject([{ key: 'a', byteLength: 5 }]);
+      expect(await backend.delete(['a'])).toEqual([{ status: 'deleted' }]);
+    } finally {
+      await backend.close();
+    }
   }
+
+  test.each([
+    ['s3-basic.yaml', {}, 'your-bucket-name', 's3', 'aws'],
+    ['s3-express.yaml', express, 'kv--use1-az4--x-s3', 's3-express', 'aws-s3-express'],
+  ] as const)('%s, at an endpoint given in its place', async (name, placeholders, bucket, scheme, profile) => {
+    const simulator = await startSimulator({ buckets: [bucket] });
+    onTestFinished(() => simulator.close());
+    const loaded = await loadConfig({ file: example(name), env: {}, placeholders });
+    const backend = await backendFor(loaded, { endpoint: simulator.url, credentials: simulator.credentials });
+    expect(backend.info).toMatchObject({ scheme, namespace: bucket, details: { profile, addressing: 'path' } });
+    await roundTrip(backend);
+  });
+
+  test('coreweave.yaml, under its own host, wherever that leads', async () => {
+    const simulator = await startSimulator({ buckets: ['test-127'], hosts: ['cwlota.com'], region: 'US-WEST-04A' });
+    onTestFinished(() => simulator.close());
+    const loaded = await loadConfig({ file: example('coreweave.yaml'), env: {} });
+    const connectTo = { host: '127.0.0.1', port: simulator.port };
+    const backend = await backendFor(loaded, { connectTo, credentials: simulator.credentials });
+    expect(backend.info).toMatchObject({
+      scheme: 's3-compatible',
+      namespace: 'test-127',
+      details: { profile: 'coreweave', addressing: 'virtual', endpoint: 'http://cwlota.com' },
+    });
+    await roundTrip(backend);
+    expect(new Set(simulator.requests.map(({ headers }) => headers.host))).toEqual(new Set(['test-127.cwlota.com']));
+  });
+
+  test('coreweave.yaml, at the endpoint of another store: its host tells what that can do', async () => {
+    const simulator = await startSimulator({ buckets: ['test-127'], region: '*' });
+    onTestFinished(() => simulator.close());
+    const loaded = await loadConfig({ file: example('coreweave.yaml'), env: {} });
+    const backend = await backendFor(loaded, { endpoint: simulator.url, credentials: simulator.credentials });
+    expect(backend.info.details).toMatchObject({ profile: 'generic', addressing: 'path' });
+    await roundTrip(backend);
+  });
 });
 
 test('placeholders of an example are an error only for the store that they name', async () => {
@@ -86,7 +128,7 @@ test('file:// and memory:// open the stores of core', async () => {
     try {
       await backend.open();
       expect(await backend.put([{ key: 'a', parts: [value] }])).toEqual([{ status: 'stored' }]);
-      expect(await Array.fromAsync(backend.list())).toEqual([{ key: 'a', byteLength: 5 }]);
+      expect(await Array.fromAsync(backend.list())).toMatchObject([{ key: 'a', byteLength: 5 }]);
     } finally {
       await backend.close();
     }
@@ -94,14 +136,83 @@ test('file:// and memory:// open the stores of core', async () => {
   expect(await readdir(folder)).not.toEqual([]);
 });
 
-test.each([
-  ['coreweave.yaml', {}, 's3-compatible'],
-  ['s3-express.yaml', { BUCKET_NAME: 'kv--use1-az4--x-s3', AZ_ID: 'use1-az4', REGION: 'us-east-1' }, 's3-express'],
-])('%s is UNSUPPORTED, named in one sentence', async (name, placeholders, kind) => {
-  const loaded = await loadConfig({ file: example(name), env: {}, placeholders });
-  const opening = backendFor(loaded, { endpoint: 'http://127.0.0.1:9' });
-  await expect(opening).rejects.toThrow(/^UNSUPPORTED: /);
-  await expect(opening).rejects.toThrow(kind);
+describe("a store that is not Amazon's", () => {
+  const remote = 'remote_url: "s3://kv-bucket"\n';
+  const map = (lines: string): string => `${remote}extra_config: { s3_region: us-east-1, kvferry: { ${lines} } }\n`;
+
+  test.each([
+    ['endpoint: "http://127.0.0.1:9000"', { profile: 'generic', addressing: 'path' }],
+    ['endpoint: "http://127.0.0.1:9000", provider: versitygw', { profile: 'versitygw' }],
+    [
+      'endpoint: "https://minio.example:9000", provider: minio, addressing: virtual',
+      { profile: 'minio', addressing: 'virtual' },
+    ],
+    [
+      'endpoint: "http://minio.example", provider_profile: { id: probed, addressing: [path], create: true, checksum: crc32c, bulk_delete: true, listing: any, max_put_bytes: 5000000, multipart: { threshold_bytes: 9000000, part_bytes: 6000000, full_object_checksum: false }, prestages: false }',
+      { profile: 'probed', addressing: 'path' },
+    ],
+    ['endpoint: "http://cwlota.com", prestage: true', { profile: 'coreweave', addressing: 'virtual' }],
+  ])('%s', async (lines, details) => {
+    const backend = await backendFor(await configured(map(lines)));
+    expect(backend.info).toMatchObject({ scheme: 's3-compatible', details });
+    await backend.close();
+  });
+
+  test.each([
+    ['endpoint: "http://127.0.0.1:9000", provider: minio, addressing: virtual', /Use addressing: 'path'/],
+    ['endpoint: "http://minio.example", prestage: true', /`prestage`: generic has no cache/],
+    [
+      'endpoint: "http://minio.example", provider_profile: { id: x, adressing: [path] }',
+      /no field adressing; did you mean addressing/,
+    ],
+    ['prestage: true', /prestage is for stores other than Amazon's, and this is the s3 backend/],
+    ['provider_profile: { id: x }', /provider_profile is for stores other than Amazon's/],
+  ])('%s is refused, with the way out', async (lines, message) => {
+    await expect(backendFor(await configured(map(lines)))).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test('the line that says what is opened says how it is spoken to', async () => {
+    const threads = Math.min(320, Math.max(1, availableParallelism() - 1));
+    const loaded = await loadConfig({ file: example('coreweave.yaml'), env: {} });
+    expect(describeRemote(loaded)).toBe(
+      `s3-compatible backend (coreweave): bucket test-127 at http://cwlota.com, region US-WEST-04A; at most 320 requests at once, ${threads} I/O thread${threads === 1 ? '' : 's'}, HTTP/1.1`,
+    );
+    const other = await configured(
+      `${map('endpoint: "http://h.example", provider_profile: { id: probed }').trimEnd()}\n`,
+    );
+    expect(describeRemote(other)).toContain('s3-compatible backend (probed): bucket kv-bucket at http://h.example');
+    const h2 = await configured(
+      `${remote}extra_config: { s3_region: us-east-1, s3_prefer_http2: True, s3_num_io_threads: 1 }\n`,
+    );
+    expect(describeRemote(h2)).toMatch(
+      /at most 1 requests at once, 1 I\/O thread, HTTP\/2 where the store chooses it$/,
+    );
+  });
+});
+
+test('s3_num_io_threads is the most that goes out at once', async () => {
+  const simulator = await startSimulator({ buckets: ['kv-bucket'] });
+  onTestFinished(() => simulator.close());
+  const loaded = await configured(
+    'remote_url: "s3://kv-bucket"\nextra_config: { s3_region: us-east-1, s3_num_io_threads: 8 }\n',
+  );
+  const backend = await backendFor(loaded, { endpoint: simulator.url, credentials: simulator.credentials });
+  try {
+    await backend.open();
+    // Long enough for requests to meet.
+    simulator.addFault({ times: Number.POSITIVE_INFINITY, effect: { kind: 'delay', delayMs: 10 } });
+    const items = Array.from({ length: 64 }, (_, index) => ({ key: `k${index}`, parts: [value] }));
+    await backend.put(items);
+    const into = items.map(({ key }) => ({ key, into: new Uint8Array(new SharedArrayBuffer(8)) }));
+    const got = await backend.get(into);
+    expect(new Set(got.map(({ status }) => status))).toEqual(new Set(['hit']));
+  } finally {
+    await backend.close();
+  }
+  expect(simulator.stats.maxOpenRequests).toBe(8);
 });
 
 test.each([

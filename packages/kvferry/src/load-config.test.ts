@@ -20,14 +20,14 @@ test.each([
 ])('%s loads as it stands and says what it opens', async (name, remote) => {
   const loaded = await loadConfig({ file: example(name), env: {} });
   expect(loaded.findings.filter((finding) => finding.severity === 'error')).toEqual([]);
-  expect(describeRemote(loaded)).toBe(remote);
+  expect(describeRemote(loaded)).toContain(`${remote};`);
 });
 
 test('the S3 Express example names its bucket once its placeholders are filled', async () => {
   const placeholders = { BUCKET_NAME: 'kv--use1-az4--x-s3', AZ_ID: 'use1-az4', REGION: 'us-east-1' };
   const loaded = await loadConfig({ file: example('s3-express.yaml'), env: {}, placeholders });
-  expect(describeRemote(loaded)).toBe(
-    's3-express backend: bucket kv--use1-az4--x-s3 at https://s3express-use1-az4.us-east-1.amazonaws.com, region us-east-1',
+  expect(describeRemote(loaded)).toContain(
+    's3-express backend: bucket kv--use1-az4--x-s3 at https://s3express-use1-az4.us-east-1.amazonaws.com, region us-east-1;',
   );
 });
 

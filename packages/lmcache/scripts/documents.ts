@@ -39,7 +39,7 @@ function mapSchema(level: KeyLevel, nested: Readonly<Record<string, Schema>>): S
 }
 
 function keySchema(spec: KeySpec, nested: Schema | undefined): Schema {
-  const description = spec.here === undefined ? `No effect in kvferry. LMCache: ${spec.lmcache}` : hereText(spec);
+  const description = spec.here === undefined ? `No effect in kvferry. LMCache: ${spec.lmcache}` : spec.here;
   const shown = spec.default === null || spec.default === Number.POSITIVE_INFINITY ? {} : { default: spec.default };
   return {
     description: description.replace(/\[(.*?)\]\(.*?\)/g, '$1'),
@@ -121,22 +121,17 @@ function opens(target: RemoteTarget): string {
   }
 }
 
-/** What a key does here; of one that waits for its feature, what it will do. */
-function hereText({ here = '', planned }: KeySpec): string {
-  return planned === true ? `*Not yet:* ${here}` : here;
-}
-
 function keyTable(level: KeyLevel, include: (spec: KeySpec) => boolean): string {
   const rows = KEY_TABLE[level]
     .filter(include)
-    .map((spec) => [code(spec.key), defaultOf(spec), hereText(spec), spec.lmcache]);
+    .map((spec) => [code(spec.key), defaultOf(spec), spec.here ?? '', spec.lmcache]);
   return table(['key', 'default', 'effect here', 'effect in LMCache'], rows);
 }
 
 function ownTable(): string {
   const rows = KEY_TABLE.kvferry.map((spec) => {
     const choices = spec.choices === undefined ? '' : ` One of ${spec.choices.map(code).join(', ')}.`;
-    return [code(spec.key), defaultOf(spec), `${hereText(spec)}${choices}`];
+    return [code(spec.key), defaultOf(spec), `${spec.here ?? ''}${choices}`];
   });
   return table(['key', 'default', 'effect here'], rows);
 }

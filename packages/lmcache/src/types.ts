@@ -30,8 +30,8 @@ export interface ConfigEntry {
   /** For showing to a person: a credential is `(set)`. */
   readonly shown: string;
   readonly source: ConfigSource;
-  /** Whether it does anything here: `planned` for keys that are read and checked and wait for their feature, `none` for a feature of LMCache's alone. */
-  readonly effect: 'yes' | 'planned' | 'none';
+  /** Whether it does anything here, or is a feature of LMCache's alone. */
+  readonly effect: 'yes' | 'none';
 }
 
 /** What kvferry takes from an LMCache configuration. Names and meanings are LMCache's; units stand in the names where LMCache's do not have them. */
@@ -46,7 +46,6 @@ export interface LmcacheConfig {
   readonly remoteUrl: string | undefined;
   readonly remoteSerde: 'naive';
   readonly blockingTimeoutMs: number;
-  readonly lookupTimeoutMs: number;
   readonly pinTimeoutMs: number;
   readonly enableAsyncLoading: boolean;
   readonly minRetrieveTokens: number;

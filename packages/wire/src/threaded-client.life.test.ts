@@ -27,8 +27,8 @@ const stall: Script = async (peer) => {
 
 describe('an abort in the middle of a body settles when its memory is quiet', () => {
   test.each([
-    ['http', 40],
-    ['https', 15],
+    ['http', 20],
+    ['https', 10],
   ] as const)('%s, %i times', async (scheme, trials) => {
     const authority = await makeAuthority('abort');
     const certificate = await makeCertificate(authority, { ip: ['127.0.0.1'] });

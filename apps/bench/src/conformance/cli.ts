@@ -4,9 +4,9 @@ import { KvferryError } from '@kvferry/core';
 import { formatFinding } from '@kvferry/lmcache';
 import { Command, Option } from 'commander';
 import { type LoadedConfig, loadConfig } from 'kvferry';
+import { collectSet, Progress } from 'kvferry/terminal';
 import pc from 'picocolors';
-import { type CommandFlags, collectSet, runCommand } from '../shared/command.ts';
-import { Progress } from '../shared/progress.ts';
+import { type CommandFlags, runCommand } from '../shared/command.ts';
 import { announcement, CaseLines, headerText, resultJson, verdictText } from './report.ts';
 import { type ConformanceListener, runJob } from './run.ts';
 
@@ -25,7 +25,10 @@ const command = new Command('npm run conformance --')
   .description(
     'Tries every sentence of the contract on a backend: over the network, with faults, unless told otherwise.',
   )
-  .option('--backend <name>', 'memory, file, s3, or a package or ./file of a plug-in (default: s3)')
+  .option(
+    '--backend <name>',
+    'memory, file, s3, s3-express, s3-compatible, or a package or ./file of a plug-in (default: s3)',
+  )
   .addOption(
     new Option(
       '--target <store>',
@@ -56,7 +59,7 @@ Exit code: 0 all passed, 1 a case failed, 2 could not run or tidy up, 130 after 
 Examples:
   npm run conformance
   npm run conformance -- --backend file --target file:///mnt/cache
-  npm run conformance -- --target minio --level core
+  npm run conformance -- --backend s3-compatible --target minio --level core
   npm run conformance -- --target https://s3.eu-west-1.amazonaws.com --region eu-west-1 --bucket my-bucket
   npm run conformance -- --config lmcache.yaml --live
   npm run conformance -- --backend ./my-backend.mjs --target foo://127.0.0.1:7000

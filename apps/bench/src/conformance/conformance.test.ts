@@ -84,7 +84,7 @@ describe('with --json, standard output is one document', () => {
     expect(document.passed).toBeGreaterThan(100);
     expect(err).toMatch(/as: static kvfe…or\. All keys are in bucket kvferry-conformance-[0-9a-f]{12}, and begin with/);
     expect(code).toBe(0);
-  });
+  }, 120_000);
 
   test('of an error, when it could not run', async () => {
     const { code, out } = await run(['--config', 'nowhere.yaml', '--json']);

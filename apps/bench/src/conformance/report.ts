@@ -1,6 +1,6 @@
 import type { CaseResult } from '@kvferry/conformance';
+import { formatBytes, formatCount, formatSeconds } from 'kvferry/terminal';
 import pc from 'picocolors';
-import { formatBytes, formatCount, formatSeconds } from '../shared/format.ts';
 import type { ConformanceOutcome, Plan } from './run.ts';
 
 /** What is tried, and where. */
@@ -9,9 +9,8 @@ export function headerText({ backend, level, store }: Plan): string {
 }
 
 /** What is about to be done, to whose account and where, and what becomes of it. */
-export function announcement({ afterwards, backend, identity, most, place, prefix }: Plan): string {
-  const what = backend === 's3' ? 'requests' : 'operations on items';
-  const load = `at most ${formatCount(most.requests)} ${what} and ${formatBytes(most.bytes)}`;
+export function announcement({ afterwards, counted, identity, most, place, prefix }: Plan): string {
+  const load = `at most ${formatCount(most.requests)} ${counted} and ${formatBytes(most.bytes)}`;
   return `About to do ${load}, as: ${identity}. All keys are in ${place}, and begin with ${prefix}. ${afterwards}`;
 }
 

@@ -36,6 +36,8 @@ export interface Plan extends Pick<Subject, 'backend' | 'target' | 'store' | 'id
   /** Starts the name of everything that is written. */
   readonly prefix: string;
   readonly most: Load;
+  /** What `most.requests` are. */
+  readonly counted: 'requests' | 'operations on items';
   /** Cases of the level, those included that will be skipped. */
   readonly cases: number;
 }
@@ -73,7 +75,8 @@ async function runOn(
     ...{ backend, target, store, identity, place, afterwards },
     level,
     prefix: `${subject.keyPrefix}${runFolder(runId)}/`,
-    most: backend === 's3' ? mostRequests(level) : mostOperations(level),
+    most: suite.upstream === undefined ? mostOperations(level) : mostRequests(level),
+    counted: suite.upstream === undefined ? 'operations on items' : 'requests',
     cases: cases.filter((conformanceCase) => LEVELS.indexOf(conformanceCase.level) <= LEVELS.indexOf(level)).length,
   };
   signal.throwIfAborted();

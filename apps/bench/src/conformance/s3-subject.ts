@@ -1,20 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { KvferryError, type RemoteBackend } from '@kvferry/core';
-import type { RemoteTarget } from '@kvferry/lmcache';
-import { s3 } from '@kvferry/s3';
-import {
-  type Addressing,
-  type CredentialSource,
-  credentialProvider,
-  parseEndpoint,
-  resolveAddressing,
-} from '@kvferry/s3-protocol';
+import { remoteTarget } from '@kvferry/lmcache';
+import { type CredentialSource, credentialProvider, parseEndpoint } from '@kvferry/s3-protocol';
 import { findMinio } from '@kvferry/tooling/real-servers';
-import { backendFor, type LoadedConfig } from 'kvferry';
-import { startEmbeddedSimulator } from '../shared/embedded-simulator.ts';
+import {
+  backendFor,
+  credentialSource,
+  type LoadedConfig,
+  loadConfig,
+  openS3,
+  type S3Overrides,
+  type S3Target,
+} from 'kvferry';
+import { type StandIn, startEmbeddedSimulator, startStandIn } from '../shared/embedded-simulator.ts';
 import { runFolder, underPrefix } from './keys.ts';
 import { S3Store } from './s3-store.ts';
 import type { Subject, SubjectRequest } from './subject.ts';
+
+/** The backends of stores that speak S3. */
+export type S3Kind = S3Target['kind'];
 
 /**
  * Limits of one attempt, in milliseconds. Cases wait for a limit to strike, and a store that is busy with 64 requests at once still has to
@@ -22,66 +26,76 @@ import type { Subject, SubjectRequest } from './subject.ts';
  */
 const timeouts = { connectMs: 2_000, firstByteMs: 1_000, stallMs: 1_000 };
 
-/** The S3 backend, on a store of its own, on one that was named, or on a configuration's. */
-export async function s3Subject(request: SubjectRequest, remote: RemoteTarget | undefined): Promise<Subject> {
+/** Requests at once to a store that shares this machine: as many as it answers in that time. */
+const MAX_REQUESTS_OF_OWN = 16;
+
+/** One of the S3 backends, on a store of its own, on one that was named, or on a configuration's. */
+export async function s3Subject(kind: S3Kind, request: SubjectRequest): Promise<Subject> {
   const { loaded, runId } = request;
-  const named = request.bucket ?? (remote?.kind === 's3' ? remote.bucket : undefined);
-  const bucket = named ?? runFolder(runId);
+  const configured = loaded === undefined ? undefined : s3TargetOf(loaded);
+  const named = request.bucket ?? configured?.bucket;
+  const bucket = named ?? ownBucket(kind, runId);
   const prefixed = underPrefix(loaded);
-  const store = await storeOf(request, remote);
+  const store = await storeOf(kind, request, bucket);
   try {
-    const { endpoint, region } = store;
-    const addressing = resolveAddressing(store.addressing, parseEndpoint(endpoint, '--target'), bucket);
-    const provider = credentialProvider(store.credentials);
+    const { overrides } = store;
+    const target = s3TargetOf(store.loaded);
+    const provider = credentialProvider(overrides.credentials ?? credentialSource(store.loaded.config));
     // Once for all backends of the run: a chain that asks a metadata service is not to be asked by each.
     const credentials = await provider.get();
     if (credentials === 'anonymous')
       throw new KvferryError('UNAUTHENTICATED', 'the suite writes: it needs credentials');
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     const ca = await authoritiesOf(store);
-    const past = new S3Store({ endpoint, region, bucket, addressing, ca, credentials });
-
-    const create = (connectTo?: { readonly host: string; readonly port: number }, proxyCa?: string): RemoteBackend =>
+    const create = (changes: S3Overrides = {}): RemoteBackend =>
       prefixed.layer(
-        s3({
+        openS3(target, store.loaded, {
+          ...overrides,
           bucket,
-          region,
-          endpoint,
-          addressing,
-          credentials: { accessKeyId, secretAccessKey, sessionToken },
-          tls: endpoint.startsWith('http://') ? false : { ca: proxyCa ?? ca },
-          verify: loaded?.config.kvferry.verify === 'length' ? 'length' : 'fast',
           timeouts,
-          connectTo,
+          maxRequestsInFlight: store.own === undefined ? undefined : MAX_REQUESTS_OF_OWN,
+          credentials: { accessKeyId, secretAccessKey, sessionToken },
+          ca,
+          ...changes,
         }),
       );
+    const { capabilities, info } = create();
+    const { addressing, endpoint = '', region = '' } = info.details;
+    // A store of the run's own is asked at its address, whatever name it stands for.
+    const address = store.own ?? {
+      endpoint,
+      addressing: addressing === 'path' ? ('path' as const) : ('virtual' as const),
+    };
+    const past = new S3Store({ ...address, region, bucket, ca, credentials });
     // Before, there is nothing to remove; and nobody says so of a bucket that is not there.
     let used = false;
     return {
-      backend: 's3',
+      backend: kind,
       target: store.target,
       store: store.words,
       identity: provider.describe(),
       place: `bucket ${bucket}`,
-      afterwards: store.isOwn
-        ? 'They go with the store at the end.'
-        : named === undefined
-          ? 'The bucket is created, and deleted at the end.'
-          : 'They are removed at the end.',
+      afterwards:
+        store.own !== undefined
+          ? 'They go with the store at the end.'
+          : named === undefined
+            ? 'The bucket is created, and deleted at the end.'
+            : 'They are removed at the end.',
       keyPrefix: prefixed.keyPrefix,
       suite: {
-        capabilities: create().capabilities,
-        upstream: endpoint,
+        capabilities,
+        upstream: address.endpoint,
         upstreamCa: ca,
         createTarget: (environment) => ({
-          create: () => create(environment.connectTo, environment.ca),
+          create: () => create({ connectTo: environment.connectTo ?? overrides.connectTo, ca: environment.ca ?? ca }),
           rawRead: (key) => past.read(prefixed.keyPrefix + key),
           rawWrite: (key, bytes) => past.write(prefixed.keyPrefix + key, bytes),
           secrets: sessionToken === undefined ? [secretAccessKey] : [secretAccessKey, sessionToken],
         }),
       },
       async prepare(signal) {
-        if (named === undefined || store.isOwn) {
+        // The embedded simulator has it from the start.
+        if (store.target !== 'embedded' && (named === undefined || store.own !== undefined)) {
           await past.createBucket();
           used = true;
         }
@@ -90,7 +104,7 @@ export async function s3Subject(request: SubjectRequest, remote: RemoteTarget | 
       },
       async remove() {
         // Goes as a whole, and a Ctrl-C of the terminal may have ended it already.
-        if (store.isOwn || !used) return undefined;
+        if (store.own !== undefined || !used) return undefined;
         if (named === undefined) {
           await past.deleteBucket();
           return `Deleted the bucket ${bucket}.`;
@@ -110,48 +124,36 @@ export async function s3Subject(request: SubjectRequest, remote: RemoteTarget | 
   }
 }
 
-/** A store, wherever it comes from. */
+/** A store, wherever it comes from, as a configuration names it. */
 interface ChosenStore {
   readonly target: string;
   readonly words: string;
-  readonly endpoint: string;
-  readonly region: string;
-  readonly addressing: Addressing;
-  readonly credentials: CredentialSource;
-  readonly caFile: string | undefined;
-  /** Whether it was started for this run, and ends with it. */
-  readonly isOwn: boolean;
+  /** The caller's, or one made up that names this store. */
+  readonly loaded: LoadedConfig;
+  readonly overrides: S3Overrides;
+  /** Where it is reached past the backend, for one that was started for this run, and ends with it. */
+  readonly own: { readonly endpoint: string; readonly addressing: 'path' } | undefined;
   stop(): Promise<void>;
 }
 
-async function storeOf(request: SubjectRequest, remote: RemoteTarget | undefined): Promise<ChosenStore> {
+async function storeOf(kind: S3Kind, request: SubjectRequest, bucket: string): Promise<ChosenStore> {
   const { loaded, live, target = 'embedded' } = request;
   if (live && loaded !== undefined) return await liveStore(request, loaded);
-  const configured = remote?.kind === 's3' ? remote.region : undefined;
-  const region =
-    request.region ?? configured ?? (process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || 'us-east-1');
-  const common = { target, region, addressing: 'auto', caFile: undefined } as const;
-  if (target === 'embedded') {
-    const simulator = await startEmbeddedSimulator([]);
-    return {
-      ...common,
-      words: `the embedded simulator at ${simulator.url}, nothing leaves this machine`,
-      endpoint: simulator.url,
-      credentials: simulator.credentials,
-      isOwn: true,
-      stop: () => simulator.stop(),
-    };
+  if (target === 'embedded') return await embeddedStore(kind, request, bucket);
+  if (kind === 's3-express') {
+    const reason = `--target ${target}: no server that could be had here has S3 Express; it is tried on the simulator (--target embedded), or live on AWS (--config <file> --live)`;
+    throw new KvferryError('UNSUPPORTED', reason);
   }
   if (target === 'minio') {
     const server = await findMinio({ scheme: 'http' });
     if (server.status === 'missing') throw new KvferryError('UNSUPPORTED', `--target minio: ${server.reason}`);
+    const { credentials, endpoint } = server;
     return {
-      ...common,
-      words: `MinIO at ${server.endpoint}, from ${server.source}`,
-      endpoint: server.endpoint,
-      region: server.region,
-      credentials: server.credentials,
-      isOwn: true,
+      target,
+      words: `MinIO at ${endpoint}, from ${server.source}`,
+      loaded: loaded ?? (await configFor(kind, { bucket, region: server.region, endpoint, provider: 'minio' })),
+      overrides: { endpoint, credentials, region: server.region },
+      own: { endpoint, addressing: 'path' },
       stop: () => server.stop(),
     };
   }
@@ -160,38 +162,89 @@ async function storeOf(request: SubjectRequest, remote: RemoteTarget | undefined
     throw new KvferryError('INVALID_ARGUMENT', reason);
   }
   parseEndpoint(target, '--target');
-  const credentials = loaded === undefined ? 'default' : credentialsOf(loaded);
-  return { ...common, words: target, endpoint: target, credentials, isOwn: false, stop: async () => {} };
-}
-
-async function liveStore(request: SubjectRequest, loaded: LoadedConfig): Promise<ChosenStore> {
-  // It decides the address as every other command does.
-  const opened = await backendFor(loaded);
-  await opened.close();
-  const { endpoint = '', region = '', addressing } = opened.info.details;
+  const credentials: CredentialSource = loaded === undefined ? 'default' : credentialSource(loaded.config);
+  const region = regionOf(request);
   return {
-    target: endpoint,
-    words: `${endpoint}, live, as ${loaded.file} names it`,
-    endpoint,
-    region: request.region ?? region,
-    addressing: addressing as Addressing,
-    credentials: credentialsOf(loaded),
-    caFile: loaded.config.kvferry.caFile,
-    isOwn: false,
+    target,
+    words: target,
+    loaded: loaded ?? (await configFor(kind, { bucket, region, endpoint: target })),
+    overrides: { endpoint: target, credentials, region },
+    own: undefined,
     stop: async () => {},
   };
 }
 
-function credentialsOf({ config }: LoadedConfig): CredentialSource {
-  const { credentials } = config.s3;
-  if (credentials !== undefined) return { ...credentials, sessionToken: config.kvferry.sessionToken };
-  return config.kvferry.profile === undefined ? 'default' : { awsProfile: config.kvferry.profile };
+async function embeddedStore(kind: S3Kind, request: SubjectRequest, bucket: string): Promise<ChosenStore> {
+  const region = regionOf(request);
+  const configured = request.loaded === undefined ? undefined : s3TargetOf(request.loaded);
+  const simulator = configured === undefined ? await startEmbedded(bucket) : await startStandIn(configured, [bucket]);
+  const { overrides, url: endpoint } = simulator;
+  const express = kind === 's3-express' ? ', since no server that could be had here has S3 Express' : '';
+  return {
+    target: 'embedded',
+    words: `the embedded simulator at ${endpoint}, nothing leaves this machine${express}`,
+    loaded: request.loaded ?? (await configFor(kind, { bucket, region, endpoint, provider: 'generic' })),
+    overrides: { ...overrides, region },
+    own: { endpoint, addressing: 'path' },
+    stop: () => simulator.stop(),
+  };
 }
 
-async function authoritiesOf({ endpoint, caFile }: ChosenStore): Promise<string | undefined> {
+async function startEmbedded(bucket: string): Promise<StandIn> {
+  const simulator = await startEmbeddedSimulator([bucket]);
+  return { ...simulator, overrides: { endpoint: simulator.url, credentials: simulator.credentials } };
+}
+
+async function liveStore(request: SubjectRequest, loaded: LoadedConfig): Promise<ChosenStore> {
+  // It decides the address as every other command does, and says what is wrong with the configuration.
+  const opened = await backendFor(loaded);
+  await opened.close();
+  const { endpoint = '' } = opened.info.details;
+  return {
+    target: endpoint,
+    words: `${endpoint}, live, as ${loaded.file} names it`,
+    loaded,
+    overrides: { region: request.region },
+    own: undefined,
+    stop: async () => {},
+  };
+}
+
+/** A configuration that names this store, for a run that was given none. */
+async function configFor(
+  kind: S3Kind,
+  store: { readonly bucket: string; readonly region: string; readonly endpoint: string; readonly provider?: string },
+): Promise<LoadedConfig> {
+  const { bucket, endpoint, provider, region } = store;
+  const kvferry = kind === 's3-compatible' ? { endpoint, bucket, ...(provider === undefined ? {} : { provider }) } : {};
+  return await loadConfig({
+    env: {
+      LMCACHE_REMOTE_URL: `s3://${bucket}`,
+      LMCACHE_EXTRA_CONFIG: JSON.stringify({ s3_region: region, kvferry }),
+    },
+  });
+}
+
+/** A bucket for this run alone, named as buckets of this kind are. */
+function ownBucket(kind: S3Kind, runId: string): string {
+  return kind === 's3-express' ? `${runFolder(runId)}--use1-az4--x-s3` : runFolder(runId);
+}
+
+function regionOf({ loaded, region }: SubjectRequest): string {
+  const configured = loaded === undefined ? undefined : s3TargetOf(loaded).region;
+  return region ?? configured ?? (process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || 'us-east-1');
+}
+
+function s3TargetOf({ config, file }: LoadedConfig): S3Target {
+  const target = remoteTarget(config);
+  if (target.kind !== 'none' && target.kind !== 'plugin') return target;
+  throw new KvferryError('INVALID_ARGUMENT', `${file} names no S3 store`);
+}
+
+async function authoritiesOf({ loaded: { config }, overrides }: ChosenStore): Promise<string | undefined> {
   // An empty variable counts as none, as with every variable of AWS.
-  const file = caFile ?? (process.env.AWS_CA_BUNDLE || undefined);
-  if (file === undefined || endpoint.startsWith('http://')) return undefined;
+  const file = config.kvferry.caFile ?? (process.env.AWS_CA_BUNDLE || undefined);
+  if (file === undefined || overrides.endpoint?.startsWith('http://')) return undefined;
   return await readFile(file, 'utf8').catch((cause: Error) => {
     throw new KvferryError('CONFIG_INVALID', `the certificates in ${file} cannot be read: ${cause.message}`, { cause });
   });

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { loadConfig } from 'kvferry';
 import { expect, onTestFinished, test } from 'vitest';
 import { runFolder } from './keys.ts';
@@ -17,7 +18,11 @@ const nothing: SubjectRequest = {
 };
 
 test.each<[string, Partial<SubjectRequest>, RegExp]>([
-  ['a backend that is planned', { backend: 's3-express' }, /^UNSUPPORTED: the s3-express backend is not there yet/],
+  [
+    'S3 Express on a server that does not have it',
+    { backend: 's3-express', target: 'minio' },
+    /^UNSUPPORTED: --target minio: no server .* has S3 Express; it is tried on the simulator/,
+  ],
   [
     'a plug-in that is not there',
     { backend: './nowhere.mjs', target: 'test://store' },
@@ -26,7 +31,7 @@ test.each<[string, Partial<SubjectRequest>, RegExp]>([
   ['a plug-in without a URL', { backend: './nowhere.mjs' }, /name a store as --target foo:\/\//],
   ['a target of no known form', { target: 'nowhere' }, /--target is embedded, minio or the URL of an S3 store/],
   ['a URL with a path', { target: 'http://127.0.0.1:9/my-bucket' }, /--target has the path \/my-bucket/],
-  ['a bucket for what has none', { backend: 'memory', bucket: 'my-bucket' }, /--bucket and --region are for s3/],
+  ['a bucket for what has none', { backend: 'memory', bucket: 'my-bucket' }, /--bucket and --region are for S3 stores/],
   [
     'a store for the memory backend',
     { backend: 'memory', target: 'minio' },
@@ -70,6 +75,46 @@ test('without --live a configuration gives the bucket and the prefix, and the si
   await subject.close();
   expect(subject).toMatchObject({ target: 'embedded', place: 'bucket my-bucket', keyPrefix: 'kv/prod/' });
   expect(subject.suite.upstream).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+});
+
+test.each<[string, Partial<SubjectRequest>, object]>([
+  [
+    's3-express, which says why it is the simulator',
+    { backend: 's3-express' },
+    {
+      backend: 's3-express',
+      store: expect.stringMatching(
+        /^the embedded simulator at .*, since no server that could be had here has S3 Express$/,
+      ),
+      place: 'bucket kvferry-conformance-a-test--use1-az4--x-s3',
+    },
+  ],
+  [
+    's3-compatible, with the least profile',
+    { backend: 's3-compatible' },
+    { backend: 's3-compatible', place: 'bucket kvferry-conformance-a-test' },
+  ],
+])('the simulator is the store of %s', async (_, request, expected) => {
+  const subject = await openSubject({ ...nothing, ...request });
+  onTestFinished(() => subject.close());
+  expect(subject).toMatchObject({ target: 'embedded', ...expected });
+  await subject.prepare(new AbortController().signal);
+});
+
+test('a configuration of another store is tried under its own host', async () => {
+  const file = fileURLToPath(new URL('../../../../examples/configs/coreweave.yaml', import.meta.url));
+  const loaded = await loadConfig({ file, env: {} });
+  const subject = await openSubject({ ...nothing, loaded });
+  onTestFinished(() => subject.close());
+  expect(subject).toMatchObject({ backend: 's3-compatible', target: 'embedded', place: 'bucket test-127' });
+  await subject.prepare(new AbortController().signal);
+  const backend = (await subject.suite.createTarget({})).create();
+  expect(backend.info.details).toMatchObject({
+    profile: 'coreweave',
+    addressing: 'virtual',
+    endpoint: 'http://cwlota.com',
+  });
+  await backend.close();
 });
 
 test('with --live it gives the store as well', async () => {

@@ -4,7 +4,7 @@ import { type RemoteTarget, remoteTarget } from '@kvferry/lmcache';
 import { backendFor, type LoadedConfig } from 'kvferry';
 import { fileSubject, memorySubject } from './core-subjects.ts';
 import { pluginSubject } from './plugin-subject.ts';
-import { s3Subject } from './s3-subject.ts';
+import { type S3Kind, s3Subject } from './s3-subject.ts';
 
 /** What is to be tried, and where, as the caller asked for it. */
 export interface SubjectRequest {
@@ -45,9 +45,8 @@ export interface Subject {
   close(): Promise<void>;
 }
 
-/** Backends that are known by name and not there yet. */
-const planned = ['s3-express', 's3-compatible'];
-const builtIn = ['s3', 'memory', 'file'];
+const s3Kinds: readonly string[] = ['s3', 's3-express', 's3-compatible'] satisfies readonly S3Kind[];
+const builtIn = [...s3Kinds, 'memory', 'file'];
 
 /**
  * Decides what is tried and where, and starts the store where the run has one of its own.
@@ -55,16 +54,11 @@ const builtIn = ['s3', 'memory', 'file'];
  * Rejects with CONFIG_INVALID, INVALID_ARGUMENT or UNSUPPORTED for what does not go together, or is not to be had.
  */
 export async function openSubject(request: SubjectRequest): Promise<Subject> {
-  const { backend, bucket, region } = request;
-  if (backend !== undefined && planned.includes(backend)) {
-    const reason = `the ${backend} backend is not there yet; this version of kvferry tries ${builtIn.join(', ')} and plug-ins`;
-    throw new KvferryError('UNSUPPORTED', reason);
-  }
-  const remote = await remoteOf(request);
-  const kind = backend ?? (request.live ? kindOf(remote) : 's3');
-  if (kind === 's3') return await s3Subject(request, remote);
+  const { bucket, region } = request;
+  const kind = await kindAskedFor(request);
+  if (isS3(kind)) return await s3Subject(kind, request);
   if (bucket !== undefined || region !== undefined) {
-    throw new KvferryError('INVALID_ARGUMENT', `--bucket and --region are for s3, and the backend is ${kind}`);
+    throw new KvferryError('INVALID_ARGUMENT', `--bucket and --region are for S3 stores, and the backend is ${kind}`);
   }
   if (request.loaded !== undefined && !request.live) {
     const reason = `without --live the store is the S3 simulator, whatever ${request.loaded.file} names, and the backend is ${kind}`;
@@ -76,13 +70,13 @@ export async function openSubject(request: SubjectRequest): Promise<Subject> {
   return await pluginSubject(request, url);
 }
 
-/** What the configuration names; `undefined` without one. Rejects for what it cannot be opened with. */
-async function remoteOf({ backend, loaded, live }: SubjectRequest): Promise<RemoteTarget | undefined> {
-  if (loaded === undefined) return undefined;
+/** The backend to try. Rejects for a configuration that cannot be opened, or that another backend was asked for. */
+async function kindAskedFor({ backend, loaded, live }: SubjectRequest): Promise<string> {
+  if (loaded === undefined) return backend ?? 's3';
   const remote = remoteTarget(loaded.config);
+  const named = kindOf(remote);
+  const asked = backend === undefined || builtIn.includes(backend) ? backend : 'plug-in';
   if (live) {
-    const named = kindOf(remote);
-    const asked = backend === undefined || builtIn.includes(backend) ? backend : 'plug-in';
     if (asked !== undefined && remote.kind !== 'none' && asked !== named) {
       const reason = `${loaded.file} names the ${named} backend, and --backend says ${backend}; leave out one`;
       throw new KvferryError('INVALID_ARGUMENT', reason);
@@ -90,17 +84,26 @@ async function remoteOf({ backend, loaded, live }: SubjectRequest): Promise<Remo
   } else if (remote.kind === 'plugin' || remote.kind === 'none') {
     const reason = `${loaded.file} names no S3 store, for which the simulator could stand; use --live to run against what it names`;
     throw new KvferryError('INVALID_ARGUMENT', reason);
+  } else if (asked !== undefined && isS3(asked) && asked !== named) {
+    const reason = `${loaded.file} names the ${named} backend, and --backend says ${backend}; leave out one`;
+    throw new KvferryError('INVALID_ARGUMENT', reason);
   }
-  // Not to be used: it has layers, and no time limits of a test's. It says what is wrong with the configuration.
-  const opened = await backendFor(loaded, {
-    endpoint: live ? undefined : 'http://127.0.0.1:1',
-    backends: live && backend !== undefined && !builtIn.includes(backend) ? [backend] : [],
-  });
-  await opened.close();
-  return remote;
+  if (live) {
+    // Not to be used: it has layers, and no time limits of a test's. It says what is wrong with the configuration.
+    const opened = await backendFor(loaded, {
+      backends: asked === 'plug-in' && backend !== undefined ? [backend] : [],
+    });
+    await opened.close();
+  }
+  return asked === 'plug-in' ? (backend ?? asked) : (asked ?? named);
 }
 
-function kindOf(remote: RemoteTarget | undefined): string {
-  if (remote?.kind !== 'plugin') return 's3';
+function isS3(kind: string): kind is S3Kind {
+  return s3Kinds.includes(kind);
+}
+
+function kindOf(remote: RemoteTarget): string {
+  if (remote.kind === 'none') return 's3';
+  if (remote.kind !== 'plugin') return remote.kind;
   return builtIn.includes(remote.scheme) ? remote.scheme : 'plug-in';
 }

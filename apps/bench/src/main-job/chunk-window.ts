@@ -6,13 +6,20 @@ export interface ChunkWindow extends Disposable {
 }
 
 // Enough requests in flight to fill a connection, little enough to be staged anywhere.
-const windowBytes = 256 * 1024 ** 2;
-const maxChunks = 64;
+const WINDOW_BYTES = 256 * 1024 ** 2;
+const MAX_CHUNKS = 64;
+const PAGE_BYTES = 4096;
 
-/** Leases memory for as many chunks as fit a window of 256 MiB, at least 1 and at most 64, and touches it, so that no transfer pays for page faults. */
+/** How many chunks are moved at a time: those of 256 MiB, or of the budget that they have to fit, at least 1 and at most 64. */
+export function windowLength(chunkBytes: number, budgetBytes: number): number {
+  const lentBytes = Math.ceil(chunkBytes / PAGE_BYTES) * PAGE_BYTES;
+  return Math.max(1, Math.min(MAX_CHUNKS, Math.floor(Math.min(WINDOW_BYTES, budgetBytes) / lentBytes)));
+}
+
+/** Leases memory for the chunks of a window, and touches it, so that no transfer pays for page faults. */
 export async function openChunkWindow(chunkBytes: number, chunks: number): Promise<ChunkWindow> {
-  const count = Math.max(1, Math.min(maxChunks, chunks, Math.floor(windowBytes / chunkBytes)));
-  const pool = bufferPool({ maxBytes: count * Math.ceil(chunkBytes / 4096) * 4096 });
+  const count = Math.min(chunks, windowLength(chunkBytes, WINDOW_BYTES));
+  const pool = bufferPool({ maxBytes: count * Math.ceil(chunkBytes / PAGE_BYTES) * PAGE_BYTES });
   const leases: BufferLease[] = [];
   for (let index = 0; index < count; index += 1) {
     const lease = await pool.lease(chunkBytes);
@@ -25,9 +32,4 @@ export async function openChunkWindow(chunkBytes: number, chunks: number): Promi
       for (const lease of leases) lease[Symbol.dispose]();
     },
   };
-}
-
-/** Cuts a list into runs of at most `length`. */
-export function* runsOf<Item>(items: readonly Item[], length: number): Generator<readonly Item[]> {
-  for (let start = 0; start < items.length; start += length) yield items.slice(start, start + length);
 }

@@ -3,12 +3,11 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatFinding } from '@kvferry/lmcache';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { describeRemote, type LoadedConfig, loadConfig } from 'kvferry';
+import { describeRemote, type LoadedConfig, loadConfig, modelByName, modelNames } from 'kvferry';
+import { collectSet, formatBytes, formatCount, Progress, parseBytes } from 'kvferry/terminal';
 import pc from 'picocolors';
-import { type CommandFlags, collectSet, runCommand } from '../shared/command.ts';
-import { formatBytes, formatCount, parseBytes } from '../shared/format.ts';
-import { DEFAULT_MODEL, modelByName, modelNames } from '../shared/models.ts';
-import { Progress } from '../shared/progress.ts';
+import { type CommandFlags, runCommand } from '../shared/command.ts';
+import { DEFAULT_MODEL } from '../shared/models.ts';
 import { configurationText, planText, resultJson, resultText } from './report.ts';
 import { defaultMaxBytes, type MainJobListener, type Plan, runMainJob, type Store } from './run.ts';
 
@@ -89,6 +88,7 @@ async function run(flags: Flags, signal: AbortSignal): Promise<number> {
       say(`\n${planText(plan, model.name)}`);
       if (store.kind !== 'embedded') console.error(announcement(plan));
     },
+    onNote: (note) => console.error(pc.yellow(note)),
     onProgress: (phase, chunks, total) => progress.update(phase, chunks, total),
     onRemoved: (objects) => console.error(`Removed the ${formatCount(objects)} objects of this run.`),
     onNotRemoved: (prefix, error) =>

@@ -46,8 +46,27 @@ describe('on the embedded simulator', () => {
       retrieve: cost,
       verifiedBytes: 4 * chunkBytes,
       mismatches: 0,
+      // The example keeps nothing in memory.
+      cache: {
+        local: 'staging-only',
+        asyncLoading: false,
+        remoteHits: 4,
+        localHits: 0,
+        keptBytes: 0,
+        probes: 4,
+        probeRounds: 1,
+        again: null,
+      },
     });
     expect(code).toBe(0);
+  });
+
+  test('a local tier gives the second time what was loaded the first', async () => {
+    const { out } = await run(['--json'], { LMCACHE_LOCAL_CPU: 'True' });
+    expect(JSON.parse(out)).toMatchObject({
+      mismatches: 0,
+      cache: { local: 'LRU', remoteHits: 4, localHits: 4, keptChunks: 4, again: { localChunks: 4 } },
+    });
   });
 
   test('the first line says where the chunks go, whatever the configuration names', async () => {
@@ -58,6 +77,30 @@ describe('on the embedded simulator', () => {
     expect(out).toMatch(/chunk_size +256 +.*s3-basic\.yaml:1/);
     expect(out).toMatch(/blocking_timeout_secs +10 +/);
     expect(out).toContain('all 12 MiB loaded by the second process equal what was stored');
+    expect(code).toBe(0);
+  });
+
+  const express = ['BUCKET_NAME=kv--use1-az4--x-s3', 'AZ_ID=use1-az4', 'REGION=us-east-1'];
+  test.each([
+    { name: 's3-express.yaml', backend: 's3-express', placeholders: express, asyncLoading: false },
+    { name: 'coreweave.yaml', backend: 's3-compatible', placeholders: [], asyncLoading: true },
+  ])('$name of the examples goes there too, as the backend $backend', async ({ name, placeholders, ...expected }) => {
+    const file = fileURLToPath(new URL(`../../../../examples/configs/${name}`, import.meta.url));
+    const { code, out } = await run(['--config', file, ...placeholders.flatMap((pair) => ['--set', pair]), '--json']);
+    expect(JSON.parse(out)).toMatchObject({
+      backend: expected.backend,
+      endpoint: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      chunks: 4,
+      mismatches: 0,
+      lookup: { hitTokens: 1024 },
+      // Loaded ahead by the lookup, so in memory when they are retrieved.
+      cache: {
+        asyncLoading: expected.asyncLoading,
+        remoteHits: 4,
+        localHits: expected.asyncLoading ? 4 : 0,
+        keptBytes: 0,
+      },
+    });
     expect(code).toBe(0);
   });
 
@@ -97,10 +140,6 @@ describe('what cannot run says why, with exit code 2', () => {
     [['--live'], /your-bucket-name is the placeholder of an example/],
     [['--live', '--endpoint', 'http://127.0.0.1:9'], /cannot be used with/],
     [['--frobnicate'], /unknown option/],
-    [
-      ['--config', fileURLToPath(new URL('../../../../examples/configs/coreweave.yaml', import.meta.url))],
-      /UNSUPPORTED: .*s3-compatible/,
-    ],
   ])('%j', async (args, message) => {
     const { code, err } = await run(args);
     expect(err).toMatch(message);
@@ -125,6 +164,13 @@ describe('on a store that is not its own', () => {
     expect(simulator.requests.filter((request) => request.method === 'PUT')).toHaveLength(4);
     expect(simulator.listKeys(bucket)).toEqual([realKey]);
     expect(code).toBe(0);
+  });
+
+  test('what is written down of the namespaces of its keys goes too', async () => {
+    const extra = JSON.stringify({ s3_region: 'us-east-1', kvferry: { key_format: 'kv1' } });
+    const { err } = await run(['--endpoint', simulator.url, '--json'], { LMCACHE_EXTRA_CONFIG: extra });
+    expect(err).toContain('Removed the 5 objects of this run.');
+    expect(simulator.listKeys(bucket)).toEqual([realKey]);
   });
 
   test('its keys are of a model that no engine has', async () => {
@@ -155,7 +201,7 @@ describe('on a store that is not its own', () => {
   test('a store that fails is a sentence, not a stack trace', async () => {
     const wrong = { AWS_SECRET_ACCESS_KEY: 'wrong-secret' };
     const { code, err } = await run(['--endpoint', simulator.url], wrong);
-    expect(err).toMatch(/UNAUTHENTICATED in put/);
+    expect(err).toMatch(/UNAUTHENTICATED in stat/);
     expect(err).not.toMatch(/\n {4}at |wrong-secret/);
     expect(code).toBe(1);
   });

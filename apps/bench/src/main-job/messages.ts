@@ -1,6 +1,5 @@
-import type { StoredPrefix } from '@kvferry/core';
-import type { S3Credentials } from '@kvferry/s3-protocol';
-import type { EngineMetadata } from 'kvferry';
+import type { CacheInfo, CacheStats, HitEnd } from '@kvferry/core';
+import type { EngineMetadata, S3Overrides } from 'kvferry';
 import type { TransferCost } from '../shared/cpu-clock.ts';
 import type { LatencySummary } from '../shared/latencies.ts';
 
@@ -8,10 +7,10 @@ import type { LatencySummary } from '../shared/latencies.ts';
 export interface ReaderJob {
   readonly configFile: string;
   readonly placeholders: Readonly<Record<string, string>>;
-  readonly endpoint: string | undefined;
+  /** Where the store is, in place of what the configuration says. */
+  readonly store: S3Overrides;
   /** Packages or files of further backends. */
   readonly backends: readonly string[];
-  readonly credentials: Pick<S3Credentials, 'accessKeyId' | 'secretAccessKey'> | undefined;
   readonly engine: EngineMetadata;
   readonly tokens: Uint32Array;
 }
@@ -19,15 +18,31 @@ export interface ReaderJob {
 /** What the reading process found. */
 export interface ReaderResult {
   readonly lookup: {
+    /** With asynchronous loading: those that were loaded. */
     readonly hitTokens: number;
     readonly seconds: number;
-    readonly end: StoredPrefix['end']['status'];
+    readonly end: HitEnd['status'];
   };
+  /** With asynchronous loading the bytes come during the lookup, so it counts from there. */
   readonly retrieve: TransferCost;
   readonly latencies: LatencySummary;
   readonly verifiedBytes: number;
   /** Chunks whose bytes are not those that were stored. */
   readonly mismatches: number;
+  readonly cache: CacheFacts;
+}
+
+/** What the reader's cache did. */
+export interface CacheFacts
+  extends Pick<CacheInfo, 'local' | 'asyncLoading' | 'budgetBytes'>,
+    Pick<CacheStats, 'localHits' | 'remoteHits' | 'probes' | 'probeRounds' | 'evictions'> {
+  /** The most memory that was in use at once. */
+  readonly mostBytes: number;
+  /** What is still in memory when everything was given back. */
+  readonly keptChunks: number;
+  readonly keptBytes: number;
+  /** All of it retrieved a second time, where a local tier may have kept it; else `null`. */
+  readonly again: (TransferCost & { readonly localChunks: number }) | null;
 }
 
 export type ReaderMessage =

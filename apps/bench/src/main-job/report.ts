@@ -2,10 +2,11 @@ import { relative } from 'node:path';
 import type { ConfigEntry, ConfigSource } from '@kvferry/lmcache';
 import Table from 'cli-table3';
 import type { LoadedConfig } from 'kvferry';
+import { formatBytes, formatCount, formatMilliseconds, formatRate, formatSeconds } from 'kvferry/terminal';
 import pc from 'picocolors';
 import type { TransferCost } from '../shared/cpu-clock.ts';
-import { formatBytes, formatCount, formatMilliseconds, formatRate, formatSeconds } from '../shared/format.ts';
 import type { LatencySummary } from '../shared/latencies.ts';
+import type { CacheFacts, ReaderResult } from './messages.ts';
 import type { MainJobResult, Plan } from './run.ts';
 
 /** The configuration in force: every key that has an effect here, its value, and where that came from. */
@@ -58,36 +59,62 @@ export function planText(plan: Plan, model: string): string {
 /** What came out. */
 export function resultText(result: MainJobResult): string {
   const { plan, reader } = result;
-  const { lookup } = reader;
   const verdict =
     reader.mismatches === 0 && reader.verifiedBytes === plan.bytes
       ? pc.green(`all ${formatBytes(reader.verifiedBytes)} loaded by the second process equal what was stored`)
       : pc.red(
           `${formatBytes(reader.verifiedBytes)} of ${formatBytes(plan.bytes)} equal; ${reader.mismatches} chunks do not`,
         );
-  const hit = `${formatCount(lookup.hitTokens)} of ${formatCount(plan.usedTokens)} tokens`;
+  const { again } = reader.cache;
   return [
     pc.bold('Result'),
     plainTable([
       ['', 'throughput', 'time', 'client CPU', 'request p50 / p99', 'first byte p50 / p99'].map((head) => pc.dim(head)),
       transferRow('store', result.store, result.storeLatencies),
       transferRow('retrieve', reader.retrieve, reader.latencies),
+      ...(again === null ? [] : [transferRow('once more', again, undefined)]),
     ]),
-    `  lookup    ${hit} found in ${formatSeconds(lookup.seconds)}`,
+    `  lookup    ${lookupText(plan, reader)}`,
+    `  cache     ${memoryText(reader.cache)}`,
+    `            ${sourcesText(reader.cache)}`,
     `  ${verdict}`,
   ].join('\n');
 }
 
-function transferRow(name: string, cost: TransferCost, latencies: LatencySummary): string[] {
-  const pair = ({ p50, p99 }: { p50: number; p99: number }): string =>
-    latencies.requests === 0 ? '–' : `${formatMilliseconds(p50)} / ${formatMilliseconds(p99)}`;
+function lookupText(plan: Plan, { lookup, cache }: ReaderResult): string {
+  const found = cache.asyncLoading ? 'found and loaded ahead' : 'found';
+  const tokens = `${formatCount(lookup.hitTokens)} of ${formatCount(plan.usedTokens)} tokens`;
+  const counted = cache.asyncLoading ? '; retrieve counts from its beginning' : '';
+  return `${tokens} ${found} in ${formatSeconds(lookup.seconds)}${counted}`;
+}
+
+function memoryText({ local, budgetBytes, mostBytes, keptBytes, keptChunks, evictions }: CacheFacts): string {
+  const used = `at most ${formatBytes(mostBytes)} of ${formatBytes(budgetBytes)} in use`;
+  if (local === 'staging-only')
+    return `local tier off (local_cpu): memory only stages, ${used}, ${formatBytes(keptBytes)} kept`;
+  const kept = `${formatCount(keptChunks)} chunks (${formatBytes(keptBytes)}) kept`;
+  return `local tier on, ${local}: ${used}, ${kept}, ${formatCount(evictions)} evicted`;
+}
+
+function sourcesText({ localHits, remoteHits, probes, probeRounds, again }: CacheFacts): string {
+  const first = `${formatCount(remoteHits)} chunks from the store, ${formatCount(localHits)} were in memory when asked for`;
+  const ofAgain = again === null ? '' : ` (${formatCount(again.localChunks)} of them the second time)`;
+  return `${first}${ofAgain}; ${formatCount(probes)} probes in ${formatCount(probeRounds)} round trips`;
+}
+
+/** Without latencies where no request was made. */
+function transferRow(name: string, cost: TransferCost, latencies: LatencySummary | undefined): string[] {
+  const pair = (of: 'totalMs' | 'firstByteMs'): string => {
+    if (latencies === undefined || latencies.requests === 0) return '–';
+    return `${formatMilliseconds(latencies[of].p50)} / ${formatMilliseconds(latencies[of].p99)}`;
+  };
   return [
     name,
     formatRate(cost.bytesPerSecond),
     formatSeconds(cost.seconds),
     `${cost.cpuSecondsPerGiB.toFixed(2)} s/GiB`,
-    pair(latencies.totalMs),
-    pair(latencies.firstByteMs),
+    pair('totalMs'),
+    pair('firstByteMs'),
   ];
 }
 
@@ -109,6 +136,7 @@ export function resultJson(result: MainJobResult, loaded: LoadedConfig, model: s
     retrieve: { ...reader.retrieve, latencies: reader.latencies },
     verifiedBytes: reader.verifiedBytes,
     mismatches: reader.mismatches,
+    cache: reader.cache,
     configuration: entriesInForce(loaded).map((entry) => ({
       key: entry.key,
       value: entry.shown,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { freemem } from 'node:os';
-import { type Chunk, type Key, KvferryError, type RemoteBackend } from '@kvferry/core';
+import { type Chunk, type Key, type Kv1KeyFormat, KvferryError, type RemoteBackend } from '@kvferry/core';
 import { remoteTarget } from '@kvferry/lmcache';
 import {
   backendFor,
@@ -9,15 +9,20 @@ import {
   describeRemote,
   type EngineMetadata,
   type LoadedConfig,
+  type ModelShape,
+  openKvCache,
+  type S3Overrides,
+  type S3Target,
 } from 'kvferry';
 import type { TransferCost } from '../shared/cpu-clock.ts';
-import { type EmbeddedSimulator, startEmbeddedSimulator } from '../shared/embedded-simulator.ts';
+import { type StandIn, startStandIn } from '../shared/embedded-simulator.ts';
 import type { LatencySummary } from '../shared/latencies.ts';
-import { chunkBytes, type ModelShape } from '../shared/models.ts';
+import { chunkBytes } from '../shared/models.ts';
 import { type Corpus, readCorpus } from './corpus.ts';
+import { jobConfig } from './job-config.ts';
 import type { ReaderJob, ReaderResult } from './messages.ts';
 import { readElsewhere } from './read-elsewhere.ts';
-import { storeChunks } from './writer.ts';
+import { type StoreOutcome, storeChunks } from './writer.ts';
 
 /** Where the chunks go. */
 export type Store =
@@ -42,6 +47,8 @@ export interface MainJob {
 /** Called as the job goes on, to tell a person. */
 export interface MainJobListener {
   onPlan(plan: Plan): void;
+  /** What a person should know about the memory that the cache got. */
+  onNote(note: string): void;
   onProgress(phase: 'store' | 'retrieve', chunks: number, total: number): void;
   onRemoved(objects: number): void;
   /** What was stored is still there, under keys that start with `prefix`. */
@@ -77,8 +84,7 @@ export function defaultMaxBytes(): number {
 
 /** Stores the KV of a real text, then looks it up and loads it from a second process, and compares every byte. */
 export async function runMainJob(job: MainJob, listener: MainJobListener): Promise<MainJobResult> {
-  const simulator =
-    job.store.kind === 'embedded' ? await startEmbeddedSimulator([await bucketOf(job.loaded)]) : undefined;
+  const simulator = job.store.kind === 'embedded' ? await startStandIn(s3TargetOf(job.loaded)) : undefined;
   try {
     return await runAgainst(job, simulator, listener);
   } finally {
@@ -88,13 +94,13 @@ export async function runMainJob(job: MainJob, listener: MainJobListener): Promi
 
 async function runAgainst(
   job: MainJob,
-  simulator: EmbeddedSimulator | undefined,
+  simulator: StandIn | undefined,
   listener: MainJobListener,
 ): Promise<MainJobResult> {
-  const endpoint = simulator?.url ?? (job.store.kind === 'endpoint' ? job.store.url : undefined);
-  const credentials = simulator?.credentials;
+  const store: S3Overrides = simulator?.overrides ?? (job.store.kind === 'endpoint' ? { endpoint: job.store.url } : {});
   const engine = demoEngine(job.model);
-  const identity = chunkIdentity(job.loaded.config, engine);
+  const loaded = jobConfig(job.loaded);
+  const identity = await chunkIdentity(loaded.config, engine);
   const { tokensPerChunk } = identity.chunker;
   const bytesEach = chunkBytes(job.model, tokensPerChunk);
   const maxChunks = Math.floor(job.maxBytes / bytesEach);
@@ -110,12 +116,13 @@ async function runAgainst(
   }
 
   const { backends } = job;
-  const backend = await backendFor(job.loaded, { backends, credentials, endpoint });
+  // Beside the cache's own: who stores may remove, and a cache does not.
+  const backend = await backendFor(loaded, { backends, ...store });
   try {
     await backend.open({ signal: job.signal });
     const plan: Plan = {
       backend: backend.info.scheme,
-      endpoint: backend.info.details.endpoint ?? backend.info.namespace,
+      endpoint: simulator?.url ?? backend.info.details.endpoint ?? backend.info.namespace,
       namespace: backend.info.namespace,
       identity: backend.info.details.identity ?? 'none',
       corpus,
@@ -127,15 +134,14 @@ async function runAgainst(
     };
     listener.onPlan(plan);
     const readerJob: ReaderJob = {
-      configFile: job.loaded.file,
+      configFile: loaded.file,
       placeholders: job.placeholders,
       backends,
-      endpoint,
-      credentials,
+      store,
       engine,
-      tokens: corpus.tokens,
+      tokens: corpus.tokens.subarray(0, plan.usedTokens),
     };
-    return await storeAndRead(job, backend, identity, chunks, plan, readerJob, listener);
+    return await storeAndRead({ ...job, loaded }, backend, identity, chunks, plan, readerJob, listener);
   } finally {
     await backend.close();
   }
@@ -150,22 +156,43 @@ async function storeAndRead(
   readerJob: ReaderJob,
   listener: MainJobListener,
 ): Promise<MainJobResult> {
-  const { signal } = job;
-  const keyOf = (chunk: Chunk): Key => identity.keyFormat.key(chunk, identity.scope);
   try {
-    const stored = await storeChunks(backend, identity, chunks, plan.chunkBytes, keyOf, {
-      signal,
-      onProgress: (done) => listener.onProgress('store', done, chunks.length),
-    });
+    const stored = await store(job, identity, chunks, readerJob, listener);
     const reader = await readElsewhere(readerJob, {
-      signal,
+      signal: job.signal,
       onProgress: (done) => listener.onProgress('retrieve', done, chunks.length),
     });
     return { plan, store: stored.cost, storeLatencies: stored.latencies, reader };
   } finally {
     // An embedded store goes as a whole.
-    if (job.store.kind !== 'embedded') await removeObjects(backend, chunks.map(keyOf), listener);
+    if (job.store.kind !== 'embedded') await removeObjects(backend, keysOf(identity, chunks), listener);
   }
+}
+
+/** Through a cache that is closed again before anybody reads, so that what it keeps in memory is there once. */
+async function store(
+  { loaded, signal }: MainJob,
+  identity: ChunkIdentity,
+  chunks: readonly Chunk[],
+  { engine, tokens, backends, store: place }: ReaderJob,
+  listener: MainJobListener,
+): Promise<StoreOutcome> {
+  const onNote = (note: string): void => listener.onNote(note);
+  const cache = await openKvCache(loaded, engine, { backends, ...place, signal, onNote });
+  try {
+    return await storeChunks(cache, identity, tokens, chunks, {
+      signal,
+      onProgress: (done) => listener.onProgress('store', done, chunks.length),
+    });
+  } finally {
+    await cache.close();
+  }
+}
+
+/** All that a run stores: its chunks, and where keys have namespaces, what is written down of theirs. */
+function keysOf({ keyFormat, scope }: ChunkIdentity, chunks: readonly Chunk[]): Key[] {
+  const keys = chunks.map((chunk) => keyFormat.key(chunk, scope));
+  return 'namespace' in keyFormat ? [...keys, (keyFormat as Kv1KeyFormat).namespace(scope).key] : keys;
 }
 
 /**
@@ -196,11 +223,9 @@ function demoEngine(model: ModelShape): EngineMetadata {
   };
 }
 
-async function bucketOf(loaded: LoadedConfig): Promise<string> {
+function s3TargetOf(loaded: LoadedConfig): S3Target {
   const target = remoteTarget(loaded.config);
-  if (target.kind === 's3') return target.bucket;
-  // Not a store that the simulator can stand for: opening it says why.
-  if (target.kind !== 'plugin') await backendFor(loaded, { endpoint: 'http://127.0.0.1:1' });
+  if (target.kind !== 'none' && target.kind !== 'plugin') return target;
   throw new KvferryError(
     'INVALID_ARGUMENT',
     `the configuration names no S3 store (${describeRemote(loaded)}); use --live to run against it`,

@@ -1,5 +1,5 @@
 import { KvferryError } from '@kvferry/core';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import pc from 'picocolors';
 
 /** What every command's flags have. */
@@ -41,11 +41,4 @@ export async function runCommand<Flags extends CommandFlags>(
     else console.error(pc.red(message));
     return exitCodeOf(error);
   }
-}
-
-/** Reads `NAME=value` of a flag that may be repeated. */
-export function collectSet(pair: string, previous: Record<string, string>): Record<string, string> {
-  const split = pair.indexOf('=');
-  if (split < 1) throw new InvalidArgumentError('write it as NAME=value.');
-  return { ...previous, [pair.slice(0, split)]: pair.slice(split + 1) };
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { KvferryError } from '@kvferry/core';
+import type { S3Overrides, S3Target } from 'kvferry';
 
 /** The simulator as a process of its own, so that what it costs is not billed to the client. */
 export interface EmbeddedSimulator {
@@ -11,8 +12,32 @@ export interface EmbeddedSimulator {
   stop(): Promise<void>;
 }
 
-/** Starts the simulator with these buckets, for any region. It ends with this process, however that ends. */
-export async function startEmbeddedSimulator(buckets: readonly string[]): Promise<EmbeddedSimulator> {
+/** A simulator in the place of a store that a configuration names. */
+export interface StandIn extends EmbeddedSimulator {
+  /** What makes a backend of that configuration go there. */
+  readonly overrides: S3Overrides;
+}
+
+/**
+ * Starts the simulator to stand for a store. One that is known by its host is asked by that name, so that its profile and its way of addressing count: only
+ * the connection goes elsewhere.
+ */
+export async function startStandIn(target: S3Target, buckets: readonly string[] = [target.bucket]): Promise<StandIn> {
+  if (target.kind !== 's3-compatible') {
+    const simulator = await startEmbeddedSimulator(buckets);
+    return { ...simulator, overrides: { endpoint: simulator.url, credentials: simulator.credentials } };
+  }
+  const simulator = await startEmbeddedSimulator(buckets, [target.endpointHost.replace(/:\d+$/, '')]);
+  const connectTo = { host: '127.0.0.1', port: Number(new URL(simulator.url).port) };
+  const endpoint = `http://${target.endpointHost}`;
+  return { ...simulator, overrides: { endpoint, connectTo, credentials: simulator.credentials } };
+}
+
+/** Starts the simulator with these buckets, for any region, under these names too. It ends with this process, however that ends. */
+export async function startEmbeddedSimulator(
+  buckets: readonly string[],
+  hosts: readonly string[] = [],
+): Promise<EmbeddedSimulator> {
   const command = fileURLToPath(import.meta.resolve('@kvferry/s3-simulator/cli'));
   const options = [
     '--json',
@@ -20,6 +45,7 @@ export async function startEmbeddedSimulator(buckets: readonly string[]): Promis
     '--region',
     '*',
     ...buckets.flatMap((bucket) => ['--bucket', bucket]),
+    ...hosts.flatMap((host) => ['--host', host]),
   ];
   // A process group of its own: Ctrl-C is for us, who still need the store to tidy up.
   const child = spawn(process.execPath, [command, ...options], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });

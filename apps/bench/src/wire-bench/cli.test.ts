@@ -6,15 +6,23 @@ import type { Environment } from './environment.ts';
 import type { GoalResult } from './goals.ts';
 import { contendersOf } from './plan.ts';
 import type { Row } from './rows.ts';
+import type { ThreadsResult } from './threads.ts';
 
 const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
 
 test('a quick run has every client deliver right bytes, and prints one JSON document and nothing else', async () => {
   // Ends with 1, so that this rejects, when a client failed or a byte was wrong.
   const { stdout } = await promisify(execFile)(process.execPath, [cli, '--quick', '--json'], { maxBuffer: 2 ** 24 });
-  const document = JSON.parse(stdout) as { rows: Row[]; goals: GoalResult[]; environment: Environment };
+  const document = JSON.parse(stdout) as {
+    rows: Row[];
+    goals: GoalResult[];
+    threads: ThreadsResult;
+    environment: Environment;
+  };
 
-  expect(Object.keys(document)).toEqual(['rows', 'goals', 'environment']);
+  expect(Object.keys(document)).toEqual(['rows', 'goals', 'threads', 'environment']);
+  expect(document.threads.ratio).toBeGreaterThan(0);
+  expect(document.threads.cores).toBeGreaterThan(0);
   expect(document.environment.failed).toEqual([]);
   const leftOut = new Set(document.environment.leftOut.map(({ client }) => client));
   for (const operation of ['GET', 'PUT', 'HEAD'] as const) {

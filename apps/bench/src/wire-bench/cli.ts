@@ -8,12 +8,13 @@ import { chooseCores } from './processes.ts';
 import { toRow } from './rows.ts';
 import { type RunResult, runPlan } from './run.ts';
 import { renderTables } from './tables.ts';
+import { measureThreads, type ThreadsResult } from './threads.ts';
 
 const command = new Command('bench:wire')
   .description(
     "Measures what a byte costs: kvferry's GET, PUT and HEAD beside other clients on the same server, and beside a bare socket.",
   )
-  .option('--json', 'print one JSON document { rows, goals, environment } on standard output')
+  .option('--json', 'print one JSON document { rows, goals, threads, environment } on standard output')
   .option('--quick', 'a smoke run of a few seconds: every client, every path, figures without meaning')
   .addHelpText(
     'after',
@@ -39,19 +40,30 @@ const progress = (text: string): void => {
 for (const warning of warningsOf(loadBefore)) {
   progress(pc.yellow(warning));
 }
-const result = await runPlan(plan, cores, progress);
+const cells = await runPlan(plan, cores, progress);
+const threadsRun = await measureThreads(plan, progress);
+const result: RunResult = { ...cells, failed: [...cells.failed, ...threadsRun.failed] };
 const goals = judge(result.measurements);
 const environment = describeEnvironment(plan, cores, loadBefore, result);
-process.stdout.write(options.json === true ? toJson(result, goals, environment) : toText(result, goals, environment));
+const threads = threadsRun.result;
+process.stdout.write(
+  options.json === true ? toJson(result, goals, threads, environment) : toText(result, goals, threads, environment),
+);
 process.exitCode = result.failed.length > 0 ? 1 : 0;
 
-function toJson({ measurements }: RunResult, goals: readonly GoalResult[], environment: Environment): string {
-  return `${JSON.stringify({ rows: measurements.map(toRow), goals, environment }, undefined, 2)}\n`;
+function toJson(
+  { measurements }: RunResult,
+  goals: readonly GoalResult[],
+  threads: ThreadsResult,
+  environment: Environment,
+): string {
+  return `${JSON.stringify({ rows: measurements.map(toRow), goals, threads, environment }, undefined, 2)}\n`;
 }
 
 function toText(
   { measurements, leftOut, failed }: RunResult,
   goals: readonly GoalResult[],
+  threads: ThreadsResult,
   environment: Environment,
 ): string {
   const met = goals.filter(({ outcome }) => outcome === 'ok').length;
@@ -61,6 +73,7 @@ function toText(
     'ratios are taken within a round. kvferry and the SDK sign their requests, the others do not.',
     `Node ${environment.node}, ${libraries.join(', ')}; ${environment.cores} cores, ${environment.coreBinding}.`,
     `Server: ${environment.server}.`,
+    threadsText(threads),
     ...(options.quick === true
       ? [pc.yellow('A smoke run: its figures mean nothing.')]
       : warningsOf(loadBefore).map(pc.yellow)),
@@ -69,6 +82,11 @@ function toText(
     `${met} of ${goals.length} goals met.`,
   ];
   return `${renderTables(measurements, goals)}\n${lines.join('\n')}\n`;
+}
+
+function threadsText({ ratio, cores, goal, outcome }: ThreadsResult): string {
+  const found = ratio === null ? 'no figure' : `${ratio.toFixed(2)} times the bytes per second of one`;
+  return `Two I/O threads over https: ${found}; goal ≥${goal} on four cores or more, here ${cores}: ${outcome}.`;
 }
 
 // Neighbours empty the caches and share the memory's bandwidth, which costs the leanest clients most: ratios shrink too.

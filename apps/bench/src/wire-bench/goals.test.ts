@@ -5,7 +5,14 @@ import { toRow } from './rows.ts';
 import type { Measurement } from './run.ts';
 import { cpuRatio, median } from './statistics.ts';
 
-const cell: Cell = { operation: 'GET', scheme: 'http', bytes: 2 ** 30, concurrency: 8, warmCpuMs: 0 };
+const cell: Cell = {
+  operation: 'GET',
+  scheme: 'http',
+  bytes: 2 ** 30,
+  concurrency: 8,
+  warmCpuMs: 0,
+  memory: 'private',
+};
 
 function measured(client: ClientName, cpuSeconds: readonly number[], verify: Verify = 'none'): Measurement {
   const samples = cpuSeconds.map((each) => ({ operations: 1, bytes: cell.bytes, seconds: 2, cpuSeconds: each }));

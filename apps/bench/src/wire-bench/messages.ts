@@ -18,6 +18,8 @@ export interface Target {
 export interface ServerSetup {
   readonly sizes: readonly number[];
   readonly objectsPerSize: number;
+  /** Processes that serve, behind the same ports. */
+  readonly processes: number;
 }
 
 /** To a client process, one at a time, each answered by one {@link ClientAnswer}. */

@@ -8,6 +8,8 @@ export interface Cell {
   readonly concurrency: number;
   /** CPU time that each client works unmeasured when the cell begins, so that its code is compiled. */
   readonly warmCpuMs: number;
+  /** What the buffers lie in. I/O threads reach shared memory alone. */
+  readonly memory: 'private' | 'shared';
 }
 
 export type Operation = 'GET' | 'PUT' | 'HEAD';
@@ -34,6 +36,8 @@ export interface Contender {
 export type ClientName =
   | 'floor'
   | 'kvferry'
+  | 'kvferry, 1 I/O thread'
+  | 'kvferry, 2 I/O threads'
   | 'node:http'
   | 'undici'
   | 'aws-crt'
@@ -48,6 +52,8 @@ export interface Plan {
   readonly cellMs: number;
   /** Length that a window is planned for. One of a slow client lasts until each slot has had one object. */
   readonly windowMs: number;
+  /** One cell more, which one I/O thread and two take in turn. */
+  readonly threads: { readonly cell: Cell; readonly rounds: number; readonly windowMs: number };
 }
 
 const MIB = 1024 * 1024;
@@ -58,6 +64,7 @@ export const FULL_PLAN: Plan = {
   rounds: 5,
   cellMs: 12_000,
   windowMs: 350,
+  threads: { cell: threadCell({ bytes: 32 * MIB, concurrency: 8, warmCpuMs: 1_000 }), rounds: 7, windowMs: 700 },
 };
 
 /** Every path once, in seconds; its figures mean nothing. */
@@ -66,6 +73,7 @@ export const QUICK_PLAN: Plan = {
   rounds: 1,
   cellMs: 1_000,
   windowMs: 20,
+  threads: { cell: threadCell({ bytes: 256 * 1024, concurrency: 2, warmCpuMs: 10 }), rounds: 1, windowMs: 20 },
 };
 
 /** Who takes part in an operation. The order is that of the tables. */
@@ -113,7 +121,14 @@ function cells({ sizes, concurrency, warmCpuMs }: CellChoice): Cell[] {
   const schemes: readonly Scheme[] = ['http', 'https'];
   const bodies = (['GET', 'PUT'] as const).flatMap((operation) =>
     schemes.flatMap((scheme) =>
-      sizes.map((bytes) => ({ operation, scheme, bytes, concurrency, warmCpuMs: warmCpuMs.body })),
+      sizes.map((bytes) => ({
+        operation,
+        scheme,
+        bytes,
+        concurrency,
+        warmCpuMs: warmCpuMs.body,
+        memory: 'private' as const,
+      })),
     ),
   );
   const heads = schemes.map((scheme) => ({
@@ -122,6 +137,11 @@ function cells({ sizes, concurrency, warmCpuMs }: CellChoice): Cell[] {
     bytes: sizes[0] ?? 0,
     concurrency: 32,
     warmCpuMs: warmCpuMs.head,
+    memory: 'private' as const,
   }));
   return [...bodies, ...heads];
+}
+
+function threadCell(size: Pick<Cell, 'bytes' | 'concurrency' | 'warmCpuMs'>): Cell {
+  return { operation: 'GET', scheme: 'https', ...size, memory: 'shared' };
 }

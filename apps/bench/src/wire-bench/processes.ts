@@ -29,6 +29,9 @@ export function chooseCores(): Cores {
   };
 }
 
+/** Whatever a process is asked for takes a second or two; one that hangs has failed. */
+export const ANSWER_MS = 60_000;
+
 /** A child process that answers one message at a time. What it prints goes to standard error. */
 export class Worker {
   readonly #child: ChildProcess;
@@ -38,12 +41,7 @@ export class Worker {
 
   constructor(name: string, module: string, prefix: readonly string[]) {
     this.#name = name;
-    const [command = '', ...args] = [
-      ...prefix,
-      process.execPath,
-      '--expose-gc',
-      fileURLToPath(new URL(module, import.meta.url)),
-    ];
+    const [command = '', ...args] = [...prefix, process.execPath, fileURLToPath(new URL(module, import.meta.url))];
     this.#child = spawn(command, args, { stdio: ['ignore', 2, 2, 'ipc'] });
     this.#ended = new Promise((_, reject) => {
       this.#child.once('error', reject);

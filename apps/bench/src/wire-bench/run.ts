@@ -1,6 +1,6 @@
 import type { ClientAnswer, ClientCommand, ServerSetup, Target } from './messages.ts';
 import { type Cell, type Contender, contendersOf, type Plan, type Sample } from './plan.ts';
-import { type Cores, Worker } from './processes.ts';
+import { ANSWER_MS, type Cores, Worker } from './processes.ts';
 
 /** What one client did in one cell: a sample per round, in order of rounds. */
 export interface Measurement {
@@ -36,6 +36,7 @@ export async function runPlan(plan: Plan, cores: Cores, progress: (text: string)
         1,
         ...plan.cells.filter(({ operation }) => operation !== 'HEAD').map(({ concurrency }) => concurrency),
       ),
+      processes: 1,
     };
     const target = await server.ask<Target>(setup, ANSWER_MS);
     await field.load(plan, target, cores);
@@ -51,9 +52,6 @@ export async function runPlan(plan: Plan, cores: Cores, progress: (text: string)
     await Promise.all([field.stop(), server.stop()]);
   }
 }
-
-// Whatever a process is asked for takes a second or two; a client that hangs is a failed one.
-const ANSWER_MS = 60_000;
 
 /** The clients of a run. */
 class Field {

@@ -1,3 +1,5 @@
+import cluster from 'node:cluster';
+import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import { crc32c } from '@node-rs/crc32';
@@ -13,21 +15,39 @@ import { serveRaw } from './serve-raw.ts';
  * signature: what it does per byte is one write of memory that was ready before, so that it is not what is measured.
  */
 
-process.once('message', (setup: ServerSetup) => void start(setup));
+process.once('message', (order: ServerSetup | Share) => void ('pem' in order ? serve(order) : start(order)));
 process.once('disconnect', () => process.exit());
 
+/** What each of several processes is told: they serve under one certificate. */
+interface Share {
+  readonly setup: ServerSetup;
+  readonly pem: Certificate;
+}
+
+interface Certificate {
+  readonly private: string;
+  readonly cert: string;
+}
+
 async function start(setup: ServerSetup): Promise<void> {
+  const pem = await makeCertificate();
+  if (setup.processes === 1) {
+    await serve({ setup, pem });
+    return;
+  }
+  // The cluster hands out connections in turn, so that each process has as many as the others.
+  const targets = Array.from({ length: setup.processes }, async () => {
+    const member = cluster.fork();
+    member.send({ setup, pem });
+    return (await once(member, 'message'))[0] as Target;
+  });
+  process.send?.((await Promise.all(targets))[0]);
+}
+
+async function serve({ setup, pem }: Share): Promise<void> {
   const objects = new Map<number, readonly ServedObject[]>(
     setup.sizes.map((bytes) => [bytes, prepareObjects(bytes, setup)]),
   );
-  const pem = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
-    algorithm: 'sha256',
-    keyType: 'ec',
-    extensions: [
-      { name: 'basicConstraints', cA: true, critical: true },
-      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-    ],
-  });
   // One cipher for all: what Amazon S3 chooses. Left open, each client's library would bring its own favourite, and the rows would compare ciphers.
   const tlsOptions: tls.TlsOptions = {
     key: pem.private,
@@ -47,6 +67,18 @@ async function start(setup: ServerSetup): Promise<void> {
     objectsPerSize: setup.objectsPerSize,
   };
   process.send?.(target);
+}
+
+async function makeCertificate(): Promise<Certificate> {
+  const made = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
+    algorithm: 'sha256',
+    keyType: 'ec',
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
+    ],
+  });
+  return { private: made.private, cert: made.cert };
 }
 
 type Serve = (incoming: Incoming, sliceBytes: number) => void;

@@ -95,7 +95,6 @@ function configOf(settings: Settings, hasAddress: boolean): LmcacheConfig {
     remoteUrl: hasAddress ? text('remote_url') : undefined,
     remoteSerde: 'naive',
     blockingTimeoutMs: number('blocking_timeout_secs') * 1000,
-    lookupTimeoutMs: number('lookup_timeout_ms'),
     pinTimeoutMs: number('pin_timeout_sec') * 1000,
     enableAsyncLoading: isOn('enable_async_loading'),
     minRetrieveTokens: Math.max(0, Number(settings.get('min_retrieve_tokens').value ?? 0)),
@@ -136,7 +135,7 @@ function entryOf({ path, spec, value, source }: Setting): ConfigEntry {
     key: path,
     shown: shownEntry(spec.secret === true, path, value, source),
     source,
-    effect: spec.here === undefined ? 'none' : spec.planned === true ? 'planned' : 'yes',
+    effect: spec.here === undefined ? 'none' : 'yes',
   };
 }
 

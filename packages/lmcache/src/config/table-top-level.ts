@@ -241,10 +241,9 @@ export const TOP_LEVEL_KEYS: readonly KeySpec[] = [
   },
   {
     key: 'lookup_timeout_ms',
-    planned: true,
     type: 'int',
     default: 3000,
-    here: 'How long a lookup waits for its prefetch.',
+    // No effect: every answer keeps `blocking_timeout_secs`, and what has arrived by then counts.
     lmcache: 'sync: ZMQ receive timeout; async: give up waiting for prefetch.',
   },
   {

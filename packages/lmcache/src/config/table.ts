@@ -16,8 +16,6 @@ export interface KeySpec {
   readonly choices?: readonly string[] | undefined;
   /** What it does here; absent where kvferry does not have the feature. */
   readonly here?: string | undefined;
-  /** What `here` says is accepted and checked, and not done yet. */
-  readonly planned?: true | undefined;
   /** What it does in LMCache. */
   readonly lmcache: string;
   /** Never shown. */

@@ -263,10 +263,9 @@ export class H2Session implements Holder, H2StreamHost {
     }
   }
 
-  /** The server says goodbye: what it has looked at it still answers, unless it goes with an error; then node:http2 ends the session. */
+  /** The server says goodbye: node:http2 takes no more, and ends the session when what the server has looked at is answered, or at once where it goes with an error. */
   readonly #dismissed = (_code: number, lastStreamId: number): void => {
     this.#lastSeenStream = lastStreamId;
-    this.#drain();
   };
 
   #drain(): void {

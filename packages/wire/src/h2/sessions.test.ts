@@ -146,6 +146,19 @@ describe('a session', () => {
     await once(session, 'localSettings');
     session.settings({ maxConcurrentStreams: 1 });
     expect((await request).status).toBe(200);
+    expect(server.sessions.length).toBe(1);
+  });
+
+  test('lets the server send 32 MiB ahead, on a stream and in all, in large frames', async () => {
+    const server = await startH2Server((stream) => {
+      const { initialWindowSize, maxFrameSize, enablePush } = stream.session?.remoteSettings ?? {};
+      answer(
+        stream,
+        JSON.stringify([initialWindowSize, stream.session?.state.remoteWindowSize, maxFrameSize, enablePush]),
+      );
+    });
+    const { body } = await h2Client().request(get(originOf(server, 'https')));
+    expect(JSON.parse(textOf(body))).toEqual([32 << 20, 32 << 20, 256 << 10, false]);
   });
 
   test('that has been idle for its time is closed', async () => {
@@ -309,6 +322,18 @@ describe('of several addresses behind one name', () => {
     await one.close();
     const failures = await Promise.all([1, 2, 3].map(() => failureOf(client.request(get(origin)))));
     expect(failures.map(({ code }) => code)).toEqual(['CONNECT', 'CONNECT', 'CONNECT']);
+  });
+
+  test('one that resets streams is left alone for a while', async () => {
+    const one = await startH2Server(answerAll);
+    const two = await startH2Server((stream) => stream.close(constants.NGHTTP2_INTERNAL_ERROR), {
+      host: '127.0.0.2',
+      port: one.port,
+    });
+    const client = h2Client({ resolve: async () => both });
+    const origin: Origin = { scheme: 'https', host: 'bucket.s3.test', port: one.port };
+    for (let left = 6; left > 0; left--) await client.request(get(origin)).catch(() => {});
+    expect([one.requests.length, two.requests.length]).toEqual([5, 1]);
   });
 
   test('each may speak its own protocol', async () => {

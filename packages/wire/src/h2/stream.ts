@@ -227,9 +227,8 @@ export class H2Stream implements Holder {
     this.#deadline.stop();
     this.#upload?.stop();
     this.#stream.close(constants.NGHTTP2_CANCEL);
-    // A stream that is closed closes when its RST_STREAM is out, for which a connection that is stuck has no room. Destroyed, it closes at once;
-    // but then not in the turn in which it got something: node:http2 would forget to send the RST_STREAM.
-    setImmediate(() => this.#stream.destroy());
+    // A stream that was closed ends when its RST_STREAM is out, for which a connection that is stuck has no room; one that was destroyed, at once.
+    this.#stream.destroy();
   }
 
   readonly #closed = (): void => {
@@ -281,7 +280,7 @@ export class H2Stream implements Holder {
 
   #lostError(code: number): WireError {
     const when = this.#head === undefined ? 'before a response came' : 'before the response was whole';
-    
+    if (this.#host.isGone) return this.#withStatus(this.#host.resetError(when, this.#streamError));
     if (code === constants.NGHTTP2_PROTOCOL_ERROR) {
       // node:http2 itself resets a stream by this code whose frames do not make a response, or not one of the announced length.
       return this.#head === undefined

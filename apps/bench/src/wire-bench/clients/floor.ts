@@ -1,10 +1,13 @@
 import net from 'node:net';
 import tls from 'node:tls';
-import type { BenchClient, Session, SessionOptions } from './types.ts';
+import { type BenchClient, inSlots, type Session, type SessionOptions } from './types.ts';
 
 /**
  * What no client can be cheaper than on this runtime: a socket per slot that reads the object's bytes into the slot's buffer, over and
  * over, and looks at none of them.
+ *
+ * It asks for an object when it has the one before, as every client must. Bytes that flow without being asked for cost less to read, 830 µs
+ * for 4 MiB where these cost 1,000: that is the price of asking, not of a protocol.
  */
 export async function loadFloor(): Promise<BenchClient> {
   return {
@@ -13,9 +16,8 @@ export async function loadFloor(): Promise<BenchClient> {
         options.buffers.map((buffer, slot) => FloorSocket.connect(options, buffer, slot)),
       );
       return {
-        async run(perSlot: number): Promise<void> {
-          await Promise.all(sockets.map((socket) => socket.read(perSlot)));
-        },
+        run: (perSlot: number): Promise<void> =>
+          inSlots(sockets.length, perSlot, (slot) => (sockets[slot] as FloorSocket).read()),
         async close(): Promise<void> {
           for (const socket of sockets) {
             socket.close();
@@ -31,7 +33,6 @@ class FloorSocket {
   readonly #request: string;
   readonly #buffer: Uint8Array;
   #offset = 0;
-  #bytesLeft = 0;
   #settle: ((error?: Error) => void) | undefined;
 
   static async connect(options: SessionOptions, buffer: Uint8Array, slot: number): Promise<FloorSocket> {
@@ -42,7 +43,7 @@ class FloorSocket {
 
   private constructor({ target, cell }: SessionOptions, buffer: Uint8Array, slot: number) {
     this.#buffer = buffer;
-    this.#request = `${cell.bytes} ${slot}`;
+    this.#request = `${cell.bytes} ${slot}\n`;
     const onread: net.OnReadOpts = {
       buffer: () => this.#buffer.subarray(this.#offset),
       callback: (bytes) => this.#onRead(bytes),
@@ -57,10 +58,10 @@ class FloorSocket {
     this.#socket.on('close', () => this.#settle?.(new Error('the server closed the connection')));
   }
 
-  read(objects: number): Promise<void> {
+  read(): Promise<void> {
     return this.#pending(() => {
-      this.#bytesLeft = objects * this.#buffer.length;
-      this.#socket.write(`${this.#request} ${objects}\n`);
+      this.#offset = 0;
+      this.#socket.write(this.#request);
     });
   }
 
@@ -71,10 +72,8 @@ class FloorSocket {
   #onRead(bytes: number): boolean {
     this.#offset += bytes;
     if (this.#offset === this.#buffer.length) {
+      // Never an empty buffer: it ends the socket with ENOBUFS.
       this.#offset = 0;
-    }
-    this.#bytesLeft -= bytes;
-    if (this.#bytesLeft === 0) {
       this.#settle?.();
     }
     return true;

@@ -8,7 +8,7 @@ import { type BenchClient, inSlots, type Session, type SessionOptions } from './
  * kvferry as a user has it: the backend of `@kvferry/s3`, signing every request. A GET is read into the slot's buffer by the socket itself; with
  * `crc32c` its checksum is taken as the bytes come, and compared with the store's. A PUT always carries its checksum.
  */
-export async function loadKvferry(): Promise<BenchClient> {
+export async function loadKvferry(ioThreads: number): Promise<BenchClient> {
   return {
     async open(options: SessionOptions): Promise<Session> {
       const { cell, target, verify } = options;
@@ -19,6 +19,7 @@ export async function loadKvferry(): Promise<BenchClient> {
         credentials: { accessKeyId: 'wire-bench', secretAccessKey: 'wire-bench-secret' },
         ...(cell.scheme === 'https' ? { tls: { ca: target.ca } } : {}),
         maxRequestsInFlight: cell.concurrency,
+        ioThreads,
         verify: verify === 'crc32c' ? 'fast' : 'length',
         maxAttempts: 1,
       });

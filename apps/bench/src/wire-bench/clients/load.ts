@@ -7,7 +7,11 @@ export async function loadClient(name: ClientName): Promise<BenchClient> {
     case 'floor':
       return (await import('./floor.ts')).loadFloor();
     case 'kvferry':
-      return (await import('./kvferry.ts')).loadKvferry();
+      return (await import('./kvferry.ts')).loadKvferry(0);
+    case 'kvferry, 1 I/O thread':
+      return (await import('./kvferry.ts')).loadKvferry(1);
+    case 'kvferry, 2 I/O threads':
+      return (await import('./kvferry.ts')).loadKvferry(2);
     case 'node:http':
       return (await import('./node-http.ts')).loadNodeHttp();
     case 'undici':

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+import { main } from './cli.ts';
+import { EXIT } from './exit-code.ts';
+
+const interrupt = new AbortController();
+process.once('SIGINT', () => {
+  interrupt.abort();
+  process.once('SIGINT', () => process.exit(EXIT.interrupted));
+});
+process.once('SIGTERM', () => interrupt.abort());
+// Whoever reads the output may leave early, as `head` does: the write that meets it says so.
+process.stdout.on('error', () => {});
+
+const { stdin, stdout, stderr, env } = process;
+const exitCode = await main(process.argv.slice(2), { stdin, stdout, stderr, env, signal: interrupt.signal });
+process.exitCode = exitCode;
+// A pipe at either end may never move again.
+if (exitCode === EXIT.interrupted) process.exit();
+stdin.destroy();

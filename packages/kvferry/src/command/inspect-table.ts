@@ -1,0 +1,42 @@
+import { systemText } from '../inspect/group-text.ts';
+import type { InspectReport } from '../inspect/inspect-store.ts';
+import type { StoredGroup } from '../inspect/stored-group.ts';
+import { formatBytes, formatCount, plainTable } from '../terminal/index.ts';
+
+/** Rows beyond these many are for `--json`. */
+const MOST_ROWS = 60;
+
+/** What lies in a store, a row for each group. */
+export function inspectTable({ groups }: InspectReport): string {
+  const head = ['written by', 'model', 'world', 'rank', 'dtype', 'objects', 'bytes', 'oldest', 'newest'];
+  const table = plainTable(head, groups.slice(0, MOST_ROWS).map(rowOf), [2, 3, 5, 6]);
+  const left = groups.length - MOST_ROWS;
+  return left > 0 ? `${table}\n… and ${formatCount(left)} more rows; --json has all` : table;
+}
+
+function rowOf(group: StoredGroup): string[] {
+  const { bytes, dtype, keyPrefix, model, namespace, newest, objects, oldest, rank, worldSize } = group;
+  const name = model ?? (namespace === null ? null : `(namespace ${namespace})`);
+  return [
+    systemText(group),
+    shown(keyPrefix === null ? name : `${keyPrefix}/${name ?? ''}`),
+    shown(worldSize),
+    shown(rank),
+    shown(dtype),
+    formatCount(objects),
+    formatBytes(bytes),
+    timeText(oldest),
+    timeText(newest),
+  ];
+}
+
+/** Text of a store is not for a terminal to obey. */
+function shown(value: string | number | null): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it takes out
+  return value === null ? '' : String(value).replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+}
+
+/** To the minute, in UTC. */
+function timeText(time: string | null): string {
+  return time === null ? '' : time.slice(0, 16).replace('T', ' ');
+}

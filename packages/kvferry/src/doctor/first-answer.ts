@@ -1,0 +1,91 @@
+import type { KvferryError, RemoteBackend } from '@kvferry/core';
+import type { FirstLook, S3Endpoint } from '@kvferry/s3-protocol';
+import type { LoadedConfig } from '../load-config.ts';
+import { type Check, problem } from './check.ts';
+import { configLine, currentLine } from './config-line.ts';
+import { toldRegion } from './place.ts';
+import { type Got, getOne, ownKey, REQUEST_MS } from './rights.ts';
+import { within } from './within.ts';
+
+/** What the first request came to, for a key that nobody has. */
+export type FirstAnswer =
+  | { readonly status: 'answered'; readonly got: Got }
+  /** The store knows who asks, and does not allow it. */
+  | { readonly status: 'denied'; readonly error: KvferryError }
+  /** Nothing more can be asked. */
+  | { readonly status: 'refused'; readonly error: KvferryError };
+
+/** Opens the backend and asks it for one key. */
+export async function firstAnswer(backend: RemoteBackend, front: string, signal: AbortSignal): Promise<FirstAnswer> {
+  const opened = await within(REQUEST_MS, signal, (limit) => backend.open({ signal: limit }));
+  const got = opened.status === 'failed' ? opened : await getOne(backend, ownKey(front), signal);
+  if (got.status === 'done') return { status: 'answered', got: got.value };
+  const { error } = got;
+  return { status: error.code === 'PERMISSION_DENIED' ? 'denied' : 'refused', error };
+}
+
+/** What keeps everything else from being asked, as the check that it belongs to. */
+export interface Trouble {
+  readonly check: Check;
+  /** The region that the store named while it refused. */
+  readonly region: string | undefined;
+}
+
+/** Finds the check that an error of the first request belongs to, and the line that cures it. */
+export async function troubleOf(
+  error: KvferryError,
+  at: {
+    readonly loaded: LoadedConfig;
+    /** Named on the command line, in place of the configuration's. */
+    readonly endpoint: string | undefined;
+    readonly place: S3Endpoint | undefined;
+    readonly look: FirstLook | undefined;
+  },
+  signal: AbortSignal,
+): Promise<Trouble> {
+  const { endpoint, loaded, look, place } = at;
+  const { reason } = error;
+  const trouble = (check: Check, region?: string): Trouble => ({ check, region });
+  const storeLine = endpoint === undefined ? lineOfStore(loaded) : `--endpoint ${endpoint}`;
+  if (place === undefined) return trouble(problem('endpoint', reason, storeLine));
+  switch (error.code) {
+    case 'UNAUTHENTICATED':
+      return trouble(problem('identity', reason, lineOfCredentials(loaded)));
+    case 'NAMESPACE_NOT_FOUND':
+      return trouble(
+        problem('endpoint', reason, currentLine(loaded, 'extra_config.kvferry.bucket') ?? lineOfStore(loaded)),
+      );
+    case 'CONFIG_INVALID': {
+      const asked = await within(REQUEST_MS, signal, (limit) => toldRegion(place, loaded, limit));
+      const told = (asked.status === 'done' ? asked.value : undefined) ?? look?.region;
+      if (told !== undefined && told !== place.region) {
+        const line = configLine(loaded, 'extra_config.s3_region', JSON.stringify(told));
+        return trouble(problem('region', reason, line), told);
+      }
+      if (!reason.includes('addressing')) return trouble(problem('endpoint', reason, storeLine));
+      const other = place.addressing === 'path' ? 'virtual' : 'path';
+      return trouble(problem('addressing', reason, configLine(loaded, 'extra_config.kvferry.addressing', other)));
+    }
+    case 'THROTTLED':
+    case 'UNAVAILABLE':
+      return trouble(problem('endpoint', reason));
+    default: {
+      const distrusted = look?.certificate?.problem !== undefined;
+      if (!distrusted) return trouble(problem('endpoint', reason, storeLine));
+      const line = configLine(loaded, 'extra_config.kvferry.ca_file', '"<file of its authority, PEM>"');
+      return trouble(problem('certificate', reason, line));
+    }
+  }
+}
+
+function lineOfStore(loaded: LoadedConfig): string | null {
+  return currentLine(loaded, 'extra_config.kvferry.endpoint') ?? currentLine(loaded, 'remote_url') ?? null;
+}
+
+function lineOfCredentials(loaded: LoadedConfig): string {
+  return (
+    currentLine(loaded, 'extra_config.aws_access_key_id') ??
+    currentLine(loaded, 'extra_config.kvferry.profile') ??
+    'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or whichever source of credentials is meant'
+  );
+}

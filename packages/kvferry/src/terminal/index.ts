@@ -1,0 +1,4 @@
+export { formatBytes, formatCount, formatMilliseconds, formatRate, formatSeconds, parseBytes } from './format.ts';
+export { Progress } from './progress.ts';
+export { collectSet } from './set-flag.ts';
+export { plainTable } from './table.ts';

@@ -12,9 +12,9 @@ export default defineConfig({
     exclude: matrix ? [] : ['**/node_modules/**', '**/*.matrix.test.ts'],
     // One process per file: tests measure memory, sockets and CPU of their own process.
     pool: 'forks',
-    // Vitest leaves one core free, which on two cores is half; and many of these tests wait for a time limit, not for a core. A matrix says
-    // exactly which cases see a fault, so it is not to be disturbed.
-    maxWorkers: matrix ? 1 : Math.max(2, availableParallelism()),
+    // Vitest leaves one core free, which on two cores is half; and many of these tests wait for a time limit, not for a core, so one more than
+    // there are cores. A matrix says exactly which cases see a fault, so it is not to be disturbed.
+    maxWorkers: matrix ? 1 : availableParallelism() + 1,
     testTimeout: 30_000,
   },
 });

@@ -71,15 +71,24 @@ export async function becomesReady(options: {
   return false;
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
+/**
+ * A port of 127.0.0.1 that was free a moment ago: one of those that no system hands out by itself (below 32,768), at random, so that nobody else comes by
+ * it until a server has it. The system's own free ports went to two servers at a time.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('A listening TCP server has a port');
-  return address.port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    const server = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === 'EADDRINUSE') continue;
+      throw thrown;
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 async function statusOf(url: string, ca: string | undefined): Promise<number | undefined> {

@@ -54,7 +54,6 @@ const fault =
 const outages: Readonly<Record<string, { readonly begin: Break; readonly code: string }>> = {
   'that stalls': { begin: fault({ kind: 'stall', afterBytes: 'head' }), code: 'TIMEOUT' },
   'that fails': { begin: fault({ kind: 'status', status: 500, code: 'InternalError' }), code: 'UNAVAILABLE' },
-  'that is overloaded': { begin: fault({ kind: 'status', status: 503, code: 'SlowDown' }), code: 'THROTTLED' },
   'that refuses': { begin: fault({ kind: 'status', status: 403, code: 'AccessDenied' }), code: 'PERMISSION_DENIED' },
   'that drops connections': { begin: fault({ kind: 'reset', afterBytes: 'head' }), code: 'CONNECTION' },
   'that is gone': {
@@ -144,26 +143,27 @@ describe.each(Object.keys(outages))('a store %s', (name) => {
     expect(tookMs).toBeLessThanOrEqual(BLOCKING_TIMEOUT_MS + LETTING_GO_MS);
   });
 
-  test.each(['retrieve', 'retrieveInto', 'prefetch'])(
-    'is used again by %s within 2 s of its return, and all it holds is a hit',
-    async (call) => {
-      const request = requests[call] as (typeof requests)[string];
-      const store = await openStore();
-      const cache = await openCache(store);
-      await storeAll(cache);
-      const mend = await begin(store);
-      // Long enough for the breaker to open, where it does.
-      for (let round = 0; round < 3; round += 1) expect((await request(cache)).end.status).toBe('failed');
-      await mend();
-      const ticks = startTicks();
-      const tookMs = await ticks.during(async () => {
-        while ((await request(cache)).end.status !== 'complete') await ticks.next();
-      });
-      expect(tookMs).toBeLessThanOrEqual(RETURN_MS);
-      const stored = await cache.store(tokens, tensors);
-      expect(stored.map(({ result }) => result)).toEqual(Array(CHUNKS).fill({ status: 'skipped', reason: 'present' }));
-    },
-  );
+  test('is used again within 2 s of its return, and all it holds is a hit', async () => {
+    const store = await openStore();
+    const cache = await openCache(store);
+    await storeAll(cache);
+    const mend = await begin(store);
+    // Often enough for the breaker to open, where it does. A lookup alone may be answered out of memory.
+    for (const name of ['lookup, exact', 'retrieve', 'retrieveInto', 'prefetch']) {
+      expect((await requests[name]?.(cache))?.end.status).toBe('failed');
+    }
+    await mend();
+    const ticks = startTicks();
+    const tookMs = await ticks.during(async () => {
+      while ((await requests.retrieve?.(cache))?.end.status !== 'complete') await ticks.next();
+    });
+    expect(tookMs).toBeLessThanOrEqual(RETURN_MS);
+    for (const request of Object.values(requests)) {
+      expect(await request(cache)).toMatchObject({ hitTokens: 24, end: { status: 'complete' } });
+    }
+    const stored = await cache.store(tokens, tensors);
+    expect(stored.map(({ result }) => result)).toEqual(Array(CHUNKS).fill({ status: 'skipped', reason: 'present' }));
+  });
 });
 
 describe('a store that stalls in the midst of the bytes', () => {

@@ -1,6 +1,6 @@
 /**
  * The contract of this package: one HTTP/1.1 request at a time on a connection, response bodies received straight into memory that the
- * caller lends. It knows no S3.
+ * caller lends; HTTP/2 where it is asked for and chosen, with one copy. It knows no S3.
  */
 
 /** Where requests go. `Host` and SNI follow from `host` and `port`; `connectTo` is where the socket goes instead. */
@@ -93,11 +93,11 @@ export type WireErrorCode =
   | 'CONNECT_TIMEOUT'
   | 'FIRST_BYTE_TIMEOUT'
   | 'STALL_TIMEOUT'
-  /** The connection ended before the response was whole, or the I/O thread died that carried the request. */
+  /** The connection, or its stream, ended before the response was whole, or the I/O thread died that carried the request. */
   | 'RESET'
   /** The body ended before its announced length. */
   | 'TRUNCATED'
-  /** What came is not an HTTP/1.1 response. */
+  /** What came is not an HTTP response that can be trusted. */
   | 'PROTOCOL'
   /** The body is longer than `into`: `requiredBytes` says how long, where the response does. */
   | 'BODY_TOO_LARGE'
@@ -119,11 +119,12 @@ export interface WireErrorFacts {
  * Sends requests over pooled connections, kept per resolved address.
  *
  * When a request's promise has settled, however it settled, its memory is quiet: nothing is written into `into` and nothing is read from
- * `body`. The connection of a request that did not end well is destroyed, and the promise settles only after its socket has closed.
+ * `body`. The connection of a request that did not end well is destroyed, and the promise settles only after its socket has closed; over HTTP/2
+ * that is its stream.
  * One that an I/O thread carries settles when the thread has said so, or has ended.
  *
  * A request that finds its kept connection closed under it before the first byte of a response is sent once more on a fresh one, unless it is a
- * POST. Nothing else is ever repeated here.
+ * POST; over HTTP/2 also one of which the server says that it has not looked at it. Nothing else is ever repeated here.
  */
 export interface WireClient {
   request(request: WireRequest): Promise<WireResponse>;
@@ -133,6 +134,7 @@ export interface WireClient {
   close(): Promise<void>;
 }
 
+/** Connections of HTTP/2 count as one each, whatever they carry; they are idle when they carry nothing. */
 export interface WireStats {
   readonly openConnections: number;
   readonly idleConnections: number;

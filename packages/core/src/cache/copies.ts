@@ -9,11 +9,12 @@ const BYTES_PER_TURN = 8 * 1024 * 1024;
 export class CopyPace {
   #copiedBytes = 0;
 
-  async after(byteLength: number): Promise<void> {
+  /** What to wait for after a copy of so many bytes, if it is time to. */
+  pause(byteLength: number): Promise<void> | undefined {
     this.#copiedBytes += byteLength;
-    if (this.#copiedBytes < BYTES_PER_TURN) return;
+    if (this.#copiedBytes < BYTES_PER_TURN) return undefined;
     this.#copiedBytes = 0;
-    await setImmediate();
+    return setImmediate();
   }
 }
 
@@ -22,12 +23,12 @@ export class CopyPace {
  * waits for it. Gives a new entry, pinned once; `undefined` where there is one already, or no room.
  */
 export function keepCopy(
-  { tier, loads, gate, counts, pool }: CacheCore,
+  { tier, loads, gate, counts }: CacheCore,
   chunk: KeyedChunk,
   bytes: Uint8Array,
 ): Entry | undefined {
   if (!tier.keeps || tier.get(chunk.key) !== undefined || loads.has(chunk.key)) return undefined;
-  const lease = gate.isTaken || bytes.byteLength > pool.maxBytes ? undefined : tier.take(bytes.byteLength);
+  const lease = gate.isTaken ? undefined : tier.take(bytes.byteLength);
   if (lease === undefined) return undefined;
   lease.bytes.set(bytes);
   counts.copiedBytes += bytes.byteLength;

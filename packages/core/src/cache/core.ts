@@ -9,7 +9,7 @@ import type { CacheStats, KvCacheOptions } from './kv-cache.ts';
 import { Loads } from './loads.ts';
 import { LocalTier } from './local-tier.ts';
 import { MemoryGate } from './memory-gate.ts';
-import { PresenceMemory, Suspects } from './presence.ts';
+import { noteVerdict, PresenceMemory, Suspects } from './presence.ts';
 
 /** A chunk of a request, with all that is known before anybody is asked. */
 export interface KeyedChunk extends Chunk {
@@ -77,16 +77,10 @@ export function cacheCore(options: KvCacheOptions): CacheCore {
     probeRounds: 0,
   };
   const heard: CacheCore['heard'] = (key, noHit) => {
-    if (noHit === undefined) {
-      counts.remoteHits += 1;
-      presence.see(key, 'sure');
-    } else if (noHit.status === 'absent') {
-      presence.see(key, 'absent');
-    } else if (noHit.status !== 'failed') {
-      counts.corrupt += 1;
-      presence.forget(key);
-      suspects.add(key);
-    }
+    const status = noHit?.status ?? 'hit';
+    noteVerdict(presence, suspects, key, status);
+    if (status === 'hit') counts.remoteHits += 1;
+    if (status === 'wrong-size' || status === 'corrupt') counts.corrupt += 1;
   };
   return {
     backend,

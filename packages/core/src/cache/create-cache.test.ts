@@ -135,6 +135,40 @@ describe('the life of a cache', () => {
     expect(cache.stats).toMatchObject({ localEntries: 0, pinnedEntries: 0 });
   });
 
+  test('close ends who waits for memory', async () => {
+    const { cache, store } = await openCache({ budget: 1, local: 'staging-only' });
+    for (const seed of [1, 2]) fill(store, tokensOf(1, seed));
+    const held = await cache.retrieve(tokensOf(1, 1));
+    const waiting = cache.retrieve(tokensOf(1, 2));
+    await settled();
+    await cache.close();
+    expect((await waiting).end).toMatchObject({
+      status: 'failed',
+      error: { code: 'ABORTED', reason: 'the cache was closed' },
+    });
+    held[Symbol.dispose]();
+  });
+
+  test('close waits for what still reads memory of the caller', async () => {
+    const { cache } = await openCache({ backend: undefined, budget: 8192 });
+    const bytes = new Uint8Array(4096);
+    const ended: string[] = [];
+    const storing = cache.store(
+      tokensOf(4096),
+      Array.from({ length: 4096 }, () => ({ layout, bytes })),
+    );
+    await Promise.all([storing.then(() => ended.push('store')), cache.close().then(() => ended.push('close'))]);
+    expect(ended).toEqual(['store', 'close']);
+  });
+
+  test('an opening during which the cache is closed is no opening', async () => {
+    const cache = kvCache(options({ backend: undefined }));
+    const opening = cache.open();
+    const closing = cache.close();
+    await expect(opening).rejects.toMatchObject({ code: 'NOT_OPEN' });
+    await closing;
+  });
+
   test('a remote that was closed behind its back is no miss', async () => {
     const { cache, store } = await openCache();
     await store.backend.close();

@@ -196,6 +196,21 @@ describe('an exact lookup', () => {
     expect(store.stats).toEqual([keys.slice(2)]);
   });
 
+  test('makes sure of what it sees: a store asks for none of it, and a lookup believes in none that is bad', async () => {
+    const { cache, store } = await openCache({ local: 'staging-only' });
+    const tokens = tokensOf(40);
+    const keys = fill(store, tokens);
+    await cache.lookup(tokens);
+    await cache.lookup(tokens, { exact: true });
+    store.forgetCalls();
+    await cache.store(tokens, tensorsOf(tokens));
+    expect(store.stats).toEqual([]);
+    store.values.set(keys[1] as string, new Uint8Array(10));
+    expect((await cache.lookup(tokens)).hitTokens).toBe(160);
+    expect((await cache.lookup(tokens, { exact: true })).hitTokens).toBe(4);
+    expect((await cache.lookup(tokens)).hitTokens).toBe(4);
+  });
+
   test('does not trust what is remembered', async () => {
     const { cache, store } = await openCache();
     const tokens = tokensOf(4);

@@ -4,6 +4,7 @@ import { longestPrefix, type PrefixEnd, type StoredPrefix } from '../longest-pre
 import type { CacheCore, KeyedChunk } from './core.ts';
 import { judgeStat, type ValueSize } from './judge.ts';
 import type { ChunkPresence } from './kv-cache.ts';
+import { noteVerdict } from './presence.ts';
 import type { CacheRequest } from './request.ts';
 
 /**
@@ -70,7 +71,7 @@ export function prefixOf(found: readonly ChunkPresence[]): StoredPrefix {
  * is `failed`.
  */
 export async function ask(core: CacheCore, request: CacheRequest, keys: readonly Key[]): Promise<StatResult[]> {
-  const { backend, counts, background, remote } = core;
+  const { backend, counts, remote } = core;
   const answers = new Array<StatResult | undefined>(keys.length).fill(undefined);
   if (keys.length > 0 && backend !== undefined && request.ending === undefined) {
     counts.probes += keys.length;
@@ -79,11 +80,12 @@ export async function ask(core: CacheCore, request: CacheRequest, keys: readonly
       signal: request.signal,
       onSettled: (index, result) => {
         answers[index] = result;
-        note(core, keys[index] as Key, result);
+        const key = keys[index] as Key;
+        noteVerdict(core.presence, core.suspects, key, judgeStat(result, core.valueSize).status);
       },
     });
     try {
-      await Promise.race([background.add(call), request.ended]);
+      await Promise.race([call, request.ended]);
     } catch (thrown) {
       if (request.ending === undefined) throw thrown;
     }
@@ -111,15 +113,6 @@ async function search(core: CacheCore, request: CacheRequest, keys: readonly Key
   const found = await longestPrefix({ stat }, keys, { known, guess });
   for (const key of keys.slice(0, found.length)) presence.infer(key);
   return found;
-}
-
-function note({ presence, suspects, valueSize }: CacheCore, key: Key, result: StatResult): void {
-  const { status } = judgeStat(result, valueSize);
-  if (status === 'hit') presence.see(key, 'sure');
-  if (status === 'absent') presence.see(key, 'absent');
-  if (status !== 'wrong-size') return;
-  presence.forget(key);
-  suspects.add(key);
 }
 
 function foundBy(answer: StatResult, valueSize: ValueSize): ChunkPresence['found'] {

@@ -240,7 +240,8 @@ export class Gathering implements LoadListener, Reserver {
         lease = await wait.promise;
         this.#wait = undefined;
         if (lease === undefined) return;
-        if (this.#isDone || index >= this.#limit || this.hold(index)) {
+        // It may have ended in the very turn in which the memory came.
+        if (this.#isDone || index >= this.#limit) {
           tier.giveBack(lease);
           continue;
         }

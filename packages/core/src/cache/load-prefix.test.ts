@@ -94,6 +94,56 @@ describe('retrieve', () => {
     expect(store.stats.at(-1)).toContain(keys[5]);
   });
 
+  test('a chunk that is missing casts doubt on all of its sequence, however it comes again', async () => {
+    const { cache, store } = await openCache({ local: 'staging-only' });
+    const tokens = tokensOf(40);
+    const keys = fill(store, tokens);
+    await cache.lookup(tokens);
+    for (const key of keys.slice(5)) store.values.delete(key);
+    (await cache.retrieve(tokens))[Symbol.dispose]();
+    const six = tokens.slice(0, 24);
+    await cache.store(six, tensorsOf(six));
+    expect((await cache.lookup(tokens)).hitTokens).toBe(24);
+  });
+
+  test('a chunk that is corrupt is not believed in', async () => {
+    const { cache, store } = await openCache({ local: 'staging-only' });
+    const tokens = tokensOf(40);
+    const keys = fill(store, tokens);
+    store.corrupt.add(keys[5] as string);
+    await cache.lookup(tokens);
+    (await cache.retrieve(tokens))[Symbol.dispose]();
+    store.values.delete(keys[5] as string);
+    store.values.delete(keys[6] as string);
+    store.forgetCalls();
+    await cache.lookup(tokens.slice(0, 24));
+    expect(store.stats).toEqual([[keys[5]]]);
+  });
+
+  test('a chunk that is missing casts doubt on what the remote has of the chunks in memory', async () => {
+    const { cache, store } = await openCache({ budget: 2 });
+    fill(store, tokensOf(1, 2));
+    const other = await cache.retrieve(tokensOf(1, 2));
+    const tokens = tokensOf(2);
+    // There is room for a copy of the first alone.
+    await cache.store(tokens, tensorsOf(tokens));
+    other[Symbol.dispose]();
+    store.values.clear();
+    (await cache.retrieve(tokens))[Symbol.dispose]();
+    const stored = await cache.store(tokens, tensorsOf(tokens));
+    expect(stored.map(({ result }) => result.status)).toEqual(['stored', 'stored']);
+  });
+
+  test('makes sure of what it loads: a store asks for none of it', async () => {
+    const { cache, store } = await openCache({ local: 'staging-only' });
+    const tokens = tokensOf(40);
+    fill(store, tokens);
+    (await cache.retrieve(tokens))[Symbol.dispose]();
+    store.forgetCalls();
+    await cache.store(tokens, tensorsOf(tokens));
+    expect([store.stats, store.puts]).toEqual([[], []]);
+  });
+
   test('tells an outage as what it is, and works again after it', async () => {
     const { cache, store } = await openCache();
     const tokens = tokensOf(5);

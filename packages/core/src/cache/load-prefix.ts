@@ -44,7 +44,7 @@ export function endGathering(
 function forgetChain({ presence }: CacheCore, chunks: readonly KeyedChunk[], gathering: Gathering): void {
   for (const [index, { key }] of chunks.entries()) {
     const wasLoaded = index < gathering.length && !gathering.wasInMemory(index);
-    const wasMissed = index === gathering.length && gathering.disproof?.status === 'absent';
+    const wasMissed = index === gathering.length && gathering.disproof?.status !== 'corrupt';
     if (!wasLoaded && !wasMissed) presence.forget(key);
   }
 }

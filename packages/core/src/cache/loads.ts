@@ -64,7 +64,7 @@ export class Loads {
   leave(entry: Entry, listener: LoadListener, index: number, reason: KvferryError | undefined): void {
     const load = this.#loading.get(entry.key);
     // It has just ended, and its listeners are being told.
-    if (load?.entry !== entry) return;
+    if (load === undefined) return;
     entry.pins -= 1;
     const at = load.listeners.findIndex((one) => one.listener === listener && one.index === index);
     load.listeners.splice(at, 1);

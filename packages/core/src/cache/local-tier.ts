@@ -52,7 +52,6 @@ export class LocalTier {
   #pinned = 0;
   #unpinnedBytes = 0;
   #evictions = 0;
-  #isClosed = false;
 
   constructor(pool: BufferPool, policy: CachePolicy | 'staging-only') {
     this.#pool = pool;
@@ -61,7 +60,7 @@ export class LocalTier {
 
   /** Whether entries are kept beyond their use. */
   get keeps(): boolean {
-    return this.#order !== undefined && !this.#isClosed;
+    return this.#order !== undefined;
   }
 
   get counts(): { readonly entries: number; readonly pinned: number; readonly evictions: number } {
@@ -72,15 +71,15 @@ export class LocalTier {
     return this.#entries.get(key);
   }
 
-  /** Takes in an entry whose tensor is there. It is pinned as often as it was waited for. */
+  /** Takes in an entry whose tensor is there, of a key that has none. It is pinned as often as it was waited for. */
   add(entry: Entry): void {
-    if (!this.#isClosed && !this.#entries.has(entry.key)) {
-      entry.isListed = true;
-      this.#entries.set(entry.key, entry);
-      if (entry.pins > 0) this.#pinned += 1;
-      else this.#unpinnedBytes += this.#bytesOf(entry);
+    entry.isListed = true;
+    this.#entries.set(entry.key, entry);
+    if (entry.pins > 0) {
+      this.#pinned += 1;
+      return;
     }
-    if (entry.pins > 0) return;
+    this.#unpinnedBytes += this.#bytesOf(entry);
     this.#unpinned(entry);
     this.onFreed();
   }
@@ -118,6 +117,8 @@ export class LocalTier {
   /** Memory at once, from the pool or from entries that the policy gives up for it; `undefined` where both together have too little. */
   take(byteLength: number): BufferLease | undefined {
     const { maxBytes, leasedBytes } = this.#pool;
+    // What would not do is not given up.
+    if (byteLength > maxBytes) return undefined;
     if (maxBytes - leasedBytes + this.#unpinnedBytes < loanBytes(byteLength, maxBytes)) return undefined;
     for (;;) {
       const lease = this.#tryLease(byteLength);
@@ -130,9 +131,8 @@ export class LocalTier {
     this.onFreed();
   }
 
-  /** Forgets every entry. Memory on loan stays with its holders. */
+  /** Forgets every entry, for good: nothing is under way any more. Memory on loan stays with its holders. */
   close(): void {
-    this.#isClosed = true;
     for (const entry of this.#entries.values()) {
       this.#unlist(entry);
       if (entry.pins === 0) entry.lease[Symbol.dispose]();

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { CHUNK_BYTES, fill, openCache, settled, tensorsOf, tokensOf } from '../testing/cache-parts.ts';
+import { CHUNK_BYTES, fill, keysOf, openCache, settled, tensorsOf, tokensOf } from '../testing/cache-parts.ts';
 import type { CachePolicy, Retrieved } from './kv-cache.ts';
 
 afterEach(() => void vi.useRealTimers());
@@ -176,6 +176,95 @@ describe('memory', () => {
     expect([held.hitTokens, next.hitTokens]).toEqual([8, 4]);
   });
 
+  test('memory that comes in the very turn in which its request ends goes back', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { cache, store, pool } = await openCache({ budget: 1, local: 'staging-only', answerMs: 100 });
+    for (const seed of [1, 2]) fill(store, tokensOf(1, seed));
+    for (const ending of ['caller', 'deadline']) {
+      const held = await cache.retrieve(tokensOf(1, 1));
+      const controller = new AbortController();
+      const waiting = cache.retrieve(tokensOf(1, 2), { signal: controller.signal });
+      await settled();
+      dispose(held);
+      if (ending === 'caller') {
+        controller.abort();
+        await expect(waiting).rejects.toMatchObject({ code: 'ABORTED' });
+      } else {
+        vi.advanceTimersByTime(100);
+        expect((await waiting).end).toMatchObject({ status: 'failed', error: { code: 'TIMEOUT' } });
+      }
+      await settled();
+      expect(pool.leasedBytes).toBe(0);
+      expect(cache.stats.loading).toBe(0);
+    }
+  });
+
+  test('of an aborted load goes to who waits, once its last writer is quiet', async () => {
+    const { cache, store } = await openCache({ budget: 2, local: 'staging-only' });
+    for (const seed of [1, 2]) fill(store, tokensOf(2, seed));
+    const controller = new AbortController();
+    store.hold('get', keysOf(tokensOf(2, 1)));
+    const first = cache.retrieve(tokensOf(2, 1), { signal: controller.signal });
+    const second = cache.retrieve(tokensOf(2, 2));
+    await settled();
+    controller.abort();
+    await expect(first).rejects.toMatchObject({ code: 'ABORTED' });
+    expect((await second).hitTokens).toBe(8);
+  });
+
+  test('of a load that failed goes to who waits', async () => {
+    const { cache, store } = await openCache({ budget: 1, local: 'staging-only' });
+    const [key] = fill(store, tokensOf(1, 1));
+    fill(store, tokensOf(1, 2));
+    const release = store.hold('get', [key as string]);
+    const first = cache.retrieve(tokensOf(1, 1));
+    await settled();
+    const second = cache.retrieve(tokensOf(1, 2));
+    await settled();
+    store.values.delete(key as string);
+    release();
+    expect((await first).end).toEqual({ status: 'miss' });
+    expect((await second).hitTokens).toBe(4);
+  });
+
+  test('is not made of the rest of the same prefix', async () => {
+    const { cache, store } = await openCache({ budget: 3, local: 'FIFO' });
+    const tokens = tokensOf(3);
+    const keys = fill(store, tokens);
+    // Chunk 2 lies in memory alone, taken in first; another sequence fills the rest.
+    await cache.store(
+      tokens,
+      tensorsOf(tokens).map((tensor, index) => (index < 2 ? undefined : tensor)),
+    );
+    store.values.delete(keys[2] as string);
+    await cache.store(tokensOf(2, 2), tensorsOf(tokensOf(2, 2)));
+    using retrieved = await cache.retrieve(tokens);
+    expect(retrieved).toMatchObject({ hitTokens: 12, end: { status: 'complete' } });
+    expect(retrieved.chunks.map(({ tier }) => tier)).toEqual(['remote', 'remote', 'local']);
+  });
+
+  test('is not held a second time for a chunk that was retrieved meanwhile', async () => {
+    const { cache, store } = await openCache({ budget: 3 });
+    const tokens = tokensOf(3);
+    fill(store, tokens);
+    fill(store, tokensOf(2, 2));
+    await cache.store(
+      tokens,
+      tensorsOf(tokens).map((tensor, index) => (index < 2 ? undefined : tensor)),
+    );
+    const held = await cache.retrieve(tokensOf(2, 2));
+    // It holds chunk 2, and waits for memory for the others.
+    const prefetch = cache.prefetch(tokens);
+    await settled();
+    const into = tokens.slice(0, 3).map(() => new Uint8Array(CHUNK_BYTES));
+    expect((await cache.retrieveInto(tokens, into)).hitTokens).toBe(12);
+    dispose(held);
+    expect((await prefetch.loaded).hitTokens).toBe(12);
+    expect(cache.stats.pinnedEntries).toBe(2);
+    prefetch[Symbol.dispose]();
+    expect(cache.stats.pinnedEntries).toBe(0);
+  });
+
   test('a store takes no memory that somebody waits for', async () => {
     const { cache, store } = await openCache({ budget: 3 });
     for (const seed of [1, 2]) fill(store, tokensOf(3, seed));
@@ -238,6 +327,48 @@ describe('a chunk that is being loaded', () => {
     expect((await second).hitTokens).toBe(8);
     await settled();
     expect(cache.stats.leasedBytes).toBe(2 * CHUNK_BYTES);
+  });
+
+  test('is aborted when the last of its call that somebody waited for has come', async () => {
+    const { cache, store, pool } = await openCache();
+    const tokens = tokensOf(10);
+    const keys = fill(store, tokens);
+    store.hold('get', keys.slice(5));
+    const release = store.hold('get', keys.slice(0, 5));
+    const prefetch = cache.prefetch(tokens);
+    await settled();
+    const first = cache.retrieve(tokens.slice(0, 20));
+    await settled();
+    prefetch[Symbol.dispose]();
+    await settled();
+    expect(store.aborted).toEqual([]);
+    release();
+    using retrieved = await first;
+    await settled();
+    expect(retrieved.hitTokens).toBe(20);
+    expect(store.aborted.toSorted()).toEqual(keys.slice(5).toSorted());
+    expect(pool.leasedBytes).toBe(5 * CHUNK_BYTES);
+  });
+
+  test('that nobody wanted any more is wanted again by the next', async () => {
+    const { cache, store } = await openCache();
+    const tokens = tokensOf(10);
+    const keys = fill(store, tokens);
+    const releaseLast = store.hold('get', keys.slice(5));
+    const releaseFirst = store.hold('get', keys.slice(0, 5));
+    const prefetch = cache.prefetch(tokens);
+    await settled();
+    const first = cache.retrieve(tokens.slice(0, 20));
+    await settled();
+    prefetch[Symbol.dispose]();
+    const second = cache.retrieve(tokens);
+    await settled();
+    releaseFirst();
+    using five = await first;
+    releaseLast();
+    using ten = await second;
+    expect([five.hitTokens, ten.hitTokens]).toEqual([20, 40]);
+    expect(store.gets).toHaveLength(1);
   });
 
   test('of no more use, since the prefix ended before it, is aborted', async () => {

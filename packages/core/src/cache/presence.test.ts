@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PresenceMemory, Suspects } from './presence.ts';
+import { noteVerdict, PresenceMemory, Suspects } from './presence.ts';
 
 function memory(maxKeys = 10): { readonly presence: PresenceMemory; readonly clock: { nowMs: number } } {
   const clock = { nowMs: 0 };
@@ -62,4 +62,19 @@ describe('suspects', () => {
     suspects.clear('a');
     expect(suspects.has('a')).toBe(false);
   });
+});
+
+test.each([
+  { status: 'hit', remembered: 'sure', isSuspect: false },
+  { status: 'absent', remembered: 'absent', isSuspect: false },
+  { status: 'wrong-size', remembered: 'absent', isSuspect: true },
+  // Its size is right, so a search will find it again.
+  { status: 'corrupt', remembered: 'inferred', isSuspect: true },
+  { status: 'failed', remembered: 'inferred', isSuspect: false },
+] as const)('of a chunk that is $status is remembered: $remembered', ({ status, remembered, isSuspect }) => {
+  const { presence } = memory();
+  const suspects = new Suspects(10);
+  presence.infer('a');
+  noteVerdict(presence, suspects, 'a', status);
+  expect([presence.get('a'), suspects.has('a')]).toEqual([remembered, isSuspect]);
 });

@@ -1,4 +1,5 @@
 import type { Key } from '../keys.ts';
+import type { Verdict } from './judge.ts';
 
 /**
  * What is remembered of a key: the remote was seen to have it (`sure`), a search takes it that it has (`inferred`), or it was seen not to (`absent`).
@@ -85,4 +86,11 @@ export class Suspects {
   clear(key: Key): void {
     this.#keys.delete(key);
   }
+}
+
+/** Draws what there is to remember from what the remote said of a key. A value of a wrong size is, to a search, not there. */
+export function noteVerdict(presence: PresenceMemory, suspects: Suspects, key: Key, status: Verdict['status']): void {
+  if (status === 'hit') presence.see(key, 'sure');
+  if (status === 'absent' || status === 'wrong-size') presence.see(key, 'absent');
+  if (status === 'wrong-size' || status === 'corrupt') suspects.add(key);
 }

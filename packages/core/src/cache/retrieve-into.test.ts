@@ -84,9 +84,12 @@ describe('retrieveInto', () => {
     for (const into of [views(2, 4095), [new Uint8Array(4096), 'x'], 'x', views(3)]) {
       await expect(cache.retrieveInto(tokens, into as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     }
+    await cache.store(tokens.slice(0, 4), tensorsOf(tokens.slice(0, 4)));
     const memory = new Uint8Array(6000);
-    const overlapping = [memory.subarray(0, 4096), memory.subarray(1000, 5096)];
-    await expect(cache.retrieveInto(tokens, overlapping)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    const overlapping = [new Uint8Array(4096), memory.subarray(0, 4096), memory.subarray(1000, 5096)];
+    const more = tokensOf(3);
+    fill(store, more);
+    await expect(cache.retrieveInto(more, overlapping)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(cache.stats.pinnedEntries).toBe(0);
   });
 
@@ -103,6 +106,59 @@ describe('retrieveInto', () => {
     });
     expectBytes(into, tokens, 2);
     expect(store.aborted.toSorted()).toEqual(keys.slice(3).toSorted());
+  });
+
+  test('ends calls behind a missing chunk before the prefix is complete', async () => {
+    const { cache, store } = await openCache();
+    const tokens = tokensOf(40);
+    const keys = fill(store, tokens);
+    store.values.delete(keys[2] as string);
+    store.hold('get', [keys[0] as string, ...keys.slice(3)]);
+    const controller = new AbortController();
+    const filling = cache.retrieveInto(tokens, views(40), { signal: controller.signal });
+    await settled();
+    expect(store.aborted.toSorted()).toEqual(keys.slice(16).toSorted());
+    controller.abort();
+    await expect(filling).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(cache.stats.pinnedEntries).toBe(0);
+  });
+
+  test('keeps one copy, however many load the same', async () => {
+    const { cache, store } = await openCache();
+    const tokens = tokensOf(3);
+    fill(store, tokens);
+    const into = [views(3), views(3), views(3)];
+    await Promise.all(into.map((some) => cache.retrieveInto(tokens, some)));
+    for (const some of into) expectBytes(some, tokens, 3);
+    expect(cache.stats).toMatchObject({ copiedBytes: 3 * 4096, localEntries: 3, leasedBytes: 3 * 4096 });
+  });
+
+  test('keeps no copy of what is being loaded into memory meanwhile', async () => {
+    const { cache, store } = await openCache();
+    const tokens = tokensOf(2);
+    fill(store, tokens);
+    const release = store.hold('get');
+    const filling = cache.retrieveInto(tokens, views(2));
+    await settled();
+    const retrieving = cache.retrieve(tokens);
+    await settled();
+    release();
+    expect((await filling).hitTokens).toBe(8);
+    using retrieved = await retrieving;
+    expect(retrieved.hitTokens).toBe(8);
+    expect(cache.stats).toMatchObject({ copiedBytes: 0, localEntries: 2, leasedBytes: 2 * 4096 });
+  });
+
+  test('what it keeps goes in the order of the sequence, the end first', async () => {
+    const { cache, store } = await openCache({ budget: 3 });
+    const tokens = tokensOf(3);
+    fill(store, tokens);
+    fill(store, tokensOf(1, 2));
+    await cache.retrieveInto(tokens, views(3));
+    using other = await cache.retrieve(tokensOf(1, 2));
+    expect(other.hitTokens).toBe(4);
+    const { chunks } = await cache.lookup(tokens, { exact: true });
+    expect(chunks?.map(({ found }) => found.status === 'hit' && found.tier)).toEqual(['local', 'local', 'remote']);
   });
 
   test.each(['an abort', 'the deadline', 'close'] as const)(

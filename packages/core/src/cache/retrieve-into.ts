@@ -77,7 +77,8 @@ class CopyOut {
       this.#copied.add(index);
       (this.#into[index] as Uint8Array).set(bytes);
       this.#core.counts.copiedBytes += bytes.byteLength;
-      await this.#pace.after(bytes.byteLength);
+      const pause = this.#pace.pause(bytes.byteLength);
+      if (pause !== undefined) await pause;
     }
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { layoutBytes } from '../chunks.ts';
 import { KvferryError } from '../errors.ts';
 import type { Serde } from '../serde.ts';
-import { chainChunker, fill, keysOf, openCache, settled, tensorsOf, tokensOf } from '../testing/cache-parts.ts';
+import { chainChunker, fill, keysOf, layout, openCache, settled, tensorsOf, tokensOf } from '../testing/cache-parts.ts';
 import { TestStore } from '../testing/test-store.ts';
 import { patterned } from '../testing/values.ts';
 
@@ -189,6 +189,20 @@ describe('store', () => {
     expect(store.gets).toEqual([]);
   });
 
+  test('makes no copy of what is being loaded', async () => {
+    const { cache, store } = await openCache();
+    const tokens = tokensOf(2);
+    fill(store, tokens);
+    const release = store.hold('get');
+    const retrieving = cache.retrieve(tokens);
+    await settled();
+    await cache.store(tokens, tensorsOf(tokens));
+    release();
+    using retrieved = await retrieving;
+    expect(retrieved.hitTokens).toBe(8);
+    expect(cache.stats).toMatchObject({ copiedBytes: 0, localEntries: 2, leasedBytes: 2 * 4096 });
+  });
+
   test('keeps a copy even where the remote fails', async () => {
     const { cache, store } = await openCache();
     const tokens = tokensOf(3);
@@ -207,6 +221,42 @@ describe('store', () => {
     const others = tokensOf(2, 2);
     expect(statuses(await cache.store(others, tensorsOf(others)))).toEqual(['stored', 'stored']);
     expect(cache.stats).toMatchObject({ localEntries: 4, evictions: 0 });
+  });
+
+  test('makes no room of what is there of the same sequence', async () => {
+    const { cache } = await openCache({ budget: 4 });
+    const tokens = tokensOf(6);
+    await cache.store(tokens.slice(0, 8), tensorsOf(tokens.slice(0, 8)));
+    await cache.store(tokens, tensorsOf(tokens));
+    const { chunks } = await cache.lookup(tokens, { exact: true });
+    expect(chunks?.map(({ found }) => found.status === 'hit' && found.tier)).toEqual([
+      ...Array(4).fill('local'),
+      ...Array(2).fill('remote'),
+    ]);
+  });
+
+  test('counts as a use of what is there of the sequence', async () => {
+    const { cache } = await openCache({ budget: 4 });
+    const tokens = tokensOf(3);
+    await cache.store(tokens.slice(0, 8), tensorsOf(tokens.slice(0, 8)));
+    await cache.store(tokensOf(1, 2), tensorsOf(tokensOf(1, 2)));
+    await cache.store(tokens, tensorsOf(tokens));
+    await cache.store(tokensOf(1, 3), tensorsOf(tokensOf(1, 3)));
+    const { chunks } = await cache.lookup(tokens, { exact: true });
+    expect(chunks?.map(({ found }) => found.status === 'hit' && found.tier)).toEqual(Array(3).fill('local'));
+  });
+
+  test('copies in turns, and stops when it is aborted', async () => {
+    const { cache } = await openCache({ budget: 8192, backend: undefined });
+    const tokens = tokensOf(4096);
+    const bytes = new Uint8Array(4096);
+    const tensors = Array.from({ length: 4096 }, () => ({ layout, bytes }));
+    const controller = new AbortController();
+    const storing = cache.store(tokens, tensors, { signal: controller.signal });
+    await Promise.resolve();
+    controller.abort();
+    await expect(storing).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(cache.stats).toMatchObject({ copiedBytes: 8 * 1024 * 1024, pinnedEntries: 0 });
   });
 
   test('keeps nothing where the pool only stages', async () => {
@@ -294,6 +344,57 @@ describe('a serde that changes the bytes', () => {
       expect(Buffer.compare(into[index] as Uint8Array, bytes)).toBe(0);
     }
     expect(pool.leasedBytes).toBe(0);
+  });
+
+  test('gives its memory to who waits for it', async () => {
+    const { cache, store } = await openCache({ serde: inverting, budget: 3, local: 'staging-only' });
+    const tokens = tokensOf(2);
+    await cache.store(tokens, tensorsOf(tokens));
+    const other = tokensOf(1, 2);
+    const release = store.hold('put');
+    const storing = cache.store(other, tensorsOf(other));
+    await settled();
+    const retrieving = cache.retrieve(tokens.slice(0, 4));
+    await settled();
+    release();
+    expect((await retrieving).hitTokens).toBe(4);
+    await storing;
+  });
+
+  test('that is aborted takes the place in line of nobody else', async () => {
+    const { cache, store } = await openCache({ serde: inverting, budget: 3, local: 'staging-only' });
+    const tokens = tokensOf(1);
+    await cache.store(tokens, tensorsOf(tokens));
+    const held = await cache.retrieve(tokens);
+    const other = tokensOf(1, 2);
+    const controller = new AbortController();
+    store.hold('put');
+    const storing = cache.store(other, tensorsOf(other), { signal: controller.signal });
+    await settled();
+    // It has had to wait for its memory, has it now, and sends.
+    held[Symbol.dispose]();
+    await settled();
+    expect(store.puts).toHaveLength(2);
+    const waiting = cache.retrieve(tokens);
+    await settled();
+    controller.abort();
+    await expect(storing).rejects.toMatchObject({ code: 'ABORTED' });
+    expect((await waiting).hitTokens).toBe(4);
+  });
+
+  test('leaves to who waits what is too little for it', async () => {
+    const { cache, store } = await openCache({ serde: inverting, budget: 5 });
+    const elsewhere = await openCache({ serde: inverting, store });
+    for (const seed of [1, 2, 3]) await elsewhere.cache.store(tokensOf(1, seed), tensorsOf(tokensOf(1, seed)));
+    const first = await cache.retrieve(tokensOf(1, 1));
+    const waiting = cache.retrieve(tokensOf(1, 2));
+    await settled();
+    // Two pages are free, and three are waited for: none of them is for a copy.
+    const stored = await cache.store(tokensOf(1, 3), tensorsOf(tokensOf(1, 3)));
+    expect(stored[0]?.result).toMatchObject({ status: 'skipped', reason: 'present' });
+    expect(cache.stats.copiedBytes).toBe(0);
+    first[Symbol.dispose]();
+    expect((await waiting).hitTokens).toBe(4);
   });
 
   test('a value that it cannot read is corrupt', async () => {

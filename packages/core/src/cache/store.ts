@@ -111,8 +111,6 @@ class Sending {
     this.results[index] = result;
     if (result.status === 'failed') {
       counts.failures += 1;
-      // The answer may be all that was lost, or the store may have lost the value.
-      presence.forget(key);
       return;
     }
     presence.see(key, 'sure');
@@ -218,7 +216,8 @@ async function keepCopies(core: CacheCore, request: CacheRequest, chunks: readon
     entries[index] = keepCopy(core, chunk, chunk.tensor.bytes);
     // What lies behind a chunk for which there is no room is of less use than what would have to go for it.
     if (entries[index] === undefined && tier.get(chunk.key) === undefined) break;
-    await pace.after(chunk.tensor.bytes.byteLength);
+    const pause = pace.pause(chunk.tensor.bytes.byteLength);
+    if (pause !== undefined) await pause;
   }
   const kept = entries.filter((entry) => entry !== undefined);
   tier.use(kept);

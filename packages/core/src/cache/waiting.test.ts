@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { fill, openCache, settled, tokensOf } from '../testing/cache-parts.ts';
+import { fill, openCache, settled, tensorsOf, tokensOf } from '../testing/cache-parts.ts';
+import type { KvCache } from './kv-cache.ts';
 
 afterEach(() => void vi.useRealTimers());
 
@@ -171,6 +172,32 @@ describe('what waits to be retrieved', () => {
     expect(cache.stats).toMatchObject({ pinnedEntries: 0, localEntries: 4 });
   });
 
+  test('keeps no process alive', async () => {
+    const { cache, store } = await openCache();
+    const tokens = tokensOf(2);
+    fill(store, tokens);
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    await cache.prefetch(tokens).loaded;
+    expect(cache.stats.pinnedEntries).toBe(2);
+    expect(timers()).toBe(before);
+    await cache.close();
+  });
+
+  test('goes, when its time is over, in the order of its sequence, the end first', async () => {
+    const { cache, store } = await openCache({ budget: 3 });
+    const tokens = tokensOf(3);
+    fill(store, tokens);
+    fill(store, tokensOf(1, 2));
+    const prefetch = cache.prefetch(tokens);
+    await prefetch.loaded;
+    prefetch[Symbol.dispose]();
+    using other = await cache.retrieve(tokensOf(1, 2));
+    expect(other.hitTokens).toBe(4);
+    const { chunks } = await cache.lookup(tokens, { exact: true });
+    expect(chunks?.map(({ found }) => found.status === 'hit' && found.tier)).toEqual(['local', 'local', 'remote']);
+  });
+
   test('leaves no timer behind once it was retrieved, given up, or the cache closed', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const { cache, store } = await openCache();
@@ -257,5 +284,44 @@ describe('asynchronous loading', () => {
     expect(store.gets).toEqual([]);
     fill(store, tokens);
     expect((await cache.lookup(tokens)).hitTokens).toBe(16);
+  });
+});
+
+describe('an end at any moment leaves nothing held', () => {
+  const calls = {
+    retrieve: async (cache, tokens, signal) => (await cache.retrieve(tokens, { signal }))[Symbol.dispose](),
+    retrieveInto: async (cache, tokens, signal) => {
+      await cache.retrieveInto(tokens, [new Uint8Array(4096), new Uint8Array(4096)], { signal });
+    },
+    prefetch: async (cache, tokens, signal) => {
+      const prefetch = cache.prefetch(tokens);
+      signal.addEventListener('abort', () => prefetch[Symbol.dispose](), { once: true });
+      await prefetch.loaded;
+    },
+    store: async (cache, tokens, signal) => {
+      await cache.store(tokens, tensorsOf(tokens), { signal });
+    },
+  } as const satisfies Record<string, (cache: KvCache, tokens: number[], signal: AbortSignal) => Promise<void>>;
+
+  test.each(['retrieve', 'retrieveInto', 'prefetch', 'store'] as const)('%s', async (name) => {
+    for (let turns = 0; turns < 60; turns += 1) {
+      for (const inMemory of [0, 1, 2]) {
+        const { cache, store, pool } = await openCache({ budget: 2 });
+        const tokens = tokensOf(2);
+        const known = tokens.slice(0, 4 * inMemory);
+        await cache.store(known, tensorsOf(known));
+        fill(store, tokens);
+        const controller = new AbortController();
+        const running = calls[name](cache, tokens, controller.signal).catch((thrown: unknown) => {
+          expect(thrown).toMatchObject({ code: 'ABORTED' });
+        });
+        for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+        controller.abort();
+        await running;
+        await settled();
+        expect(cache.stats).toMatchObject({ pinnedEntries: 0, loading: 0 });
+        expect(pool.leasedBytes).toBe(cache.stats.localEntries * 4096);
+      }
+    }
   });
 });

@@ -7,7 +7,7 @@ import type { Key } from '../keys.ts';
 import { TestStore } from './test-store.ts';
 import { patterned } from './values.ts';
 
-export const TOKENS_PER_CHUNK = 4;
+const TOKENS_PER_CHUNK = 4;
 /** A chunk is exactly one page, so that a pool's budget is a number of chunks. */
 export const CHUNK_BYTES = 4096;
 

@@ -242,6 +242,7 @@ export class H2Session implements Holder, H2StreamHost {
     try {
       this.#streams.add(new H2Stream(exchange, session, this, this.#settings, past));
       this.#owner.address.exchangeBegun();
+      if (this.#begun >= maxStreamsInAll) this.#drain();
     } catch (cause) {
       exchange.holder = undefined;
       this.#owner.address.exchangeLeft();
@@ -263,7 +264,7 @@ export class H2Session implements Holder, H2StreamHost {
     }
   }
 
-  /** The server says goodbye: node:http2 takes no more, and ends the session when what the server has looked at is answered, or at once where it goes with an error. */
+  /** The server says goodbye. By node:http2 the session takes no more, and ends with its last stream, or at once where the server names an error. */
   readonly #dismissed = (_code: number, lastStreamId: number): void => {
     this.#lastSeenStream = lastStreamId;
   };
@@ -349,6 +350,8 @@ export class H2Session implements Holder, H2StreamHost {
  * that Linux lets a connection's receive buffer grow to by default.
  */
 const windowBytes = 33_554_432;
+/** Half of the ids that a client has for streams (RFC 9113, section 5.1.1): 2^30 requests are 60 hours at 5,000 a second. */
+const maxStreamsInAll = 536_870_912;
 /**
  * What the server may send in one frame. A body in frames of 16 KiB, which is what it may without being told, costs a tenth more CPU; a frame of this
  * size keeps other streams waiting for 0.2 ms at 10 Gbit/s.

@@ -75,6 +75,7 @@ export const mutants: readonly Mutant[] = [
       'LIST-07',
       'LIST-08',
       'LIST-10',
+      'LIST-11',
       'CONC-05',
     ],
   },

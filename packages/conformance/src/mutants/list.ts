@@ -105,7 +105,7 @@ export const mutants: readonly Mutant[] = [
       for await (const entry of inner.list({ prefix, signal }))
         if (!entry.key.slice(prefix.length).includes('/')) yield entry;
     }),
-    caught: ['KEYS-11', 'LIST-01', 'LIST-02', 'LIST-05', 'LIST-07', 'LIST-08', 'LIST-10', 'CONC-05'],
+    caught: ['KEYS-11', 'LIST-01', 'LIST-02', 'LIST-05', 'LIST-07', 'LIST-08', 'LIST-10', 'LIST-11', 'CONC-05'],
   },
   {
     fault: 'gives the keys of the folder that the prefix ends in',

@@ -51,6 +51,7 @@ export function openContext(conformanceCase: ConformanceCase, surroundings: Case
 
   const context: CaseContext = {
     capabilities,
+    isRemote: proxy !== undefined,
     create,
     open: async () => {
       const backend = create();

@@ -63,6 +63,8 @@ export interface CaseContext {
   readonly proxy: FaultProxy;
   /** Only with `rawRead` among the needs. */
   rawRead(key: Key): Promise<Uint8Array | undefined>;
+  /** Whether the store is across a network: it may finish what it had received whole when its client left. */
+  readonly isRemote: boolean;
   /** Only with `rawWrite` among the needs. */
   rawWrite(key: Key, bytes: Uint8Array): Promise<void>;
   readonly secrets: readonly string[];

@@ -1,17 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { failureOf, get, openClient, originOf, textOf } from './testing/open-client.ts';
-import { type Script, startRawServer } from './testing/raw-server.ts';
+import { answerAll, type Script, startRawServer } from './testing/raw-server.ts';
 import type { Origin, ResolvedAddress } from './types.ts';
 
 const first: ResolvedAddress = { address: '127.0.0.1', family: 4 };
 const second: ResolvedAddress = { address: '127.0.0.2', family: 4 };
 const host = 'store.test';
 
-const answerAll: Script = async (peer) => {
-  for (;;) {
-    const { head } = await peer.request();
-    await peer.answer(head);
-  }
+const answerAndClose: Script = async (peer) => {
+  await peer.request();
+  await peer.send('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
 };
 
 /** Two servers on one port of two addresses. */
@@ -65,29 +63,37 @@ describe('of several addresses behind one name', () => {
     expect(back.peers.length).toBe(0);
   });
 
-  test('one that takes connections and says nothing is left alone for a while, whatever connections it takes', async () => {
-    const silent = await startRawServer(() => {}, { host: second.address });
-    const one = await startRawServer(
-      async (peer) => {
-        // Its first connection is lost, so that both addresses rest.
-        if (one.peers.length === 1) peer.socket.destroy();
-        else await answerAll(peer);
-      },
-      { port: silent.port },
-    );
-    const origin: Origin = { scheme: 'http', host, port: silent.port };
-    const client = openClient({ resolve: async () => [second, first], timeouts: { firstByteMs: 500 } });
-    const two = () => [client.request(get(origin)), client.request(get(origin))];
-    expect((await Promise.allSettled(two())).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-    const pair = two();
-    const settled = Promise.allSettled(pair);
-    expect((await Promise.any(pair)).remoteAddress).toBe(`127.0.0.1:${origin.port}`);
-    // The silent one has a second connection by now, and the other has answered.
-    const responses = await Promise.all(Array.from({ length: 10 }, () => client.request(get(origin))));
-    expect(new Set(responses.map(({ remoteAddress }) => remoteAddress))).toEqual(new Set([`127.0.0.1:${origin.port}`]));
-    await settled;
-    expect(silent.peers.length).toBe(2);
-  });
+  test.each([
+    ['keeps its connections', answerAll],
+    ['closes them', answerAndClose],
+  ])(
+    'one that takes connections and says nothing is left alone for a while, and one that answers is not, which %s',
+    async (_how, answers) => {
+      const silent = await startRawServer(() => {}, { host: second.address });
+      const one = await startRawServer(
+        async (peer) => {
+          // Its first connection is lost, so that both addresses rest.
+          if (one.peers.length === 1) peer.socket.destroy();
+          else await answers(peer);
+        },
+        { port: silent.port },
+      );
+      const origin: Origin = { scheme: 'http', host, port: silent.port };
+      const client = openClient({ resolve: async () => [second, first], timeouts: { firstByteMs: 500 } });
+      const two = () => [client.request(get(origin)), client.request(get(origin))];
+      expect((await Promise.allSettled(two())).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      const pair = two();
+      const settled = Promise.allSettled(pair);
+      expect((await Promise.any(pair)).remoteAddress).toBe(`127.0.0.1:${origin.port}`);
+      // The silent one has a second connection by now, and the other has answered.
+      const responses = await Promise.all(Array.from({ length: 10 }, () => client.request(get(origin))));
+      expect(new Set(responses.map(({ remoteAddress }) => remoteAddress))).toEqual(
+        new Set([`127.0.0.1:${origin.port}`]),
+      );
+      await settled;
+      expect(silent.peers.length).toBe(2);
+    },
+  );
 
   test('all that refuse make one CONNECT error, and are tried again all the same', async () => {
     const { one, two, origin } = await startPair(answerAll);

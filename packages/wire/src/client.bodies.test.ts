@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { failureOf, get, openClient, originOf, showing, textOf } from './testing/open-client.ts';
+import { pattern } from './testing/pattern.ts';
 import { type Script, startRawServer } from './testing/raw-server.ts';
 
 describe('a body of a 2xx lands in the memory lent for it', () => {
@@ -201,11 +202,4 @@ function repeat(head: string, body: string | Uint8Array = ''): Script {
       if (!/content-length|chunked|204/i.test(head)) peer.socket.end();
     }
   };
-}
-
-/** Bytes without a short period. */
-function pattern(byteLength: number): Buffer {
-  const bytes = Buffer.allocUnsafe(byteLength);
-  for (let at = 0; at < byteLength; at++) bytes[at] = (at * 31 + (at >> 8) * 7 + (at >> 16)) & 255;
-  return bytes;
 }

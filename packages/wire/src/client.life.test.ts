@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { createWireClient } from './client.ts';
 import { failureOf, get, openClient, originOf, put, showing } from './testing/open-client.ts';
 import { startRawServer } from './testing/raw-server.ts';
+import { runProgram } from './testing/run-program.ts';
 
 test('close ends what is in flight with CLOSED, and is done when every socket is', async () => {
   const server = await startRawServer(async (peer) => {
@@ -63,15 +62,7 @@ test('idle connections do not keep the process alive', async () => {
     const response = await client.request({ origin, method: 'GET', path: '/', headers: [] });
     process.stdout.write(String(response.status) + client.stats.idleConnections);
   `;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  child.stdout.on('data', (bytes: Buffer) => {
-    said += bytes;
-  });
-  const [code] = await once(child, 'close');
-  expect([code, said]).toEqual([0, '2001']);
+  expect(await runProgram(program)).toEqual([0, '2001']);
 });
 
 test.each([

@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Certificate, makeAuthority, makeCertificate } from './testing/certificates.ts';
 import { failureOf, get, openClient, originOf, put, showing, textOf } from './testing/open-client.ts';
-import { type Script, startRawServer } from './testing/raw-server.ts';
+import { answerAll, startRawServer } from './testing/raw-server.ts';
 import type { Origin } from './types.ts';
 
 const host = 'bucket.s3.test';
@@ -13,13 +13,6 @@ beforeAll(async () => {
   authority = await makeAuthority('kvferry wire test authority');
   certificate = await makeCertificate(authority, { dns: ['*.s3.test'], ip: ['127.0.0.1'] });
 });
-
-const answerAll: Script = async (peer) => {
-  for (;;) {
-    const { head } = await peer.request();
-    await peer.answer(head);
-  }
-};
 
 function originAt(port: number, name = host): Origin {
   return { scheme: 'https', host: name, port: 443, connectTo: { host: '127.0.0.1', port } };

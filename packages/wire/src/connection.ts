@@ -1,6 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { Deadline } from './deadline.ts';
-import { WireError } from './errors.ts';
+import { type TimedWait, timeoutError, WireError } from './errors.ts';
 import type { Exchange, Holder } from './exchange.ts';
 import { type ReaderLimits, ResponseReader } from './response-reader.ts';
 import type { TlsPeer } from './tls.ts';
@@ -22,17 +22,26 @@ export interface Endpoint {
   readonly tls: TlsPeer | undefined;
 }
 
-/** Whoever keeps the connection. */
-export interface ConnectionOwner {
+/** The address that connections go to, as those of either protocol see it. */
+export interface ConnectionAddress {
+  /** A connection is there, whatever it speaks. */
   connectionOpened(): void;
-  /** The connection never came to be; its socket has closed. */
+  /** No connection came to be; its socket has closed. */
   connectionFailed(exchange: Exchange, error: WireError): void;
+  /** An exchange goes out. */
+  exchangeBegun(): void;
+  /** An exchange has its response, whole. */
+  exchangeAnswered(): void;
+  /** To be sent again on a fresh connection. Of HTTP/1.1: one that had been idle has ended under it before the first byte of a response. */
+  connectionStale(exchange: Exchange): void;
+  /** An exchange failed for a reason that lies with the address. */
+  connectionSuspect(): void;
+}
+
+/** Whoever keeps the connection. */
+export interface ConnectionOwner extends ConnectionAddress {
   /** Ready for the next exchange. */
   connectionIdle(connection: Connection): void;
-  /** It had been idle, and ended under `exchange` before the first byte of a response; its socket has closed. */
-  connectionStale(exchange: Exchange): void;
-  /** An exchange on it failed for a reason that lies with the address. */
-  connectionSuspect(): void;
   /** It takes no more exchanges, and was under one. Its socket is yet to close. */
   busyConnectionLost(): void;
   /** It takes no more exchanges, and waited for one. Its socket is yet to close. */
@@ -137,6 +146,7 @@ export class Connection implements Holder {
     this.#exchanges++;
     this.#reads = 0;
     this.#firstByteMs = 0;
+    this.#owner.exchangeBegun();
     const { request } = exchange;
     this.#reader.expect(request.method, request.into, exchange.digest);
     const { stallMs, firstByteMs } = this.#settings.timeouts;
@@ -161,11 +171,7 @@ export class Connection implements Holder {
   };
 
   readonly #uploadStalled = (): void => {
-    if (this.#state !== 'busy') return;
-    const { stallMs } = this.#settings.timeouts;
-    this.#fail(
-      this.#error('STALL_TIMEOUT', `${this.remoteAddress} took nothing more of the request's body for ${stallMs} ms`),
-    );
+    if (this.#state === 'busy') this.#fail(this.#timeoutError('upload'));
   };
 
   readonly #nextBuffer = (): Uint8Array => this.#reader.buffer();
@@ -205,6 +211,7 @@ export class Connection implements Holder {
       reusedConnection: this.#exchanges > 1,
       remoteAddress: this.remoteAddress,
     };
+    this.#owner.exchangeAnswered();
     const idleMs = Math.min(this.#settings.idleMs, keepAliveMs(head.headers.get('keep-alive')));
     if (!this.#reader.reusable || idleMs <= 0 || (this.#upload !== undefined && !this.#upload.done)) {
       this.#response = response;
@@ -236,18 +243,9 @@ export class Connection implements Holder {
   };
 
   readonly #timeUp = (): void => {
-    const { connectMs, firstByteMs, stallMs } = this.#settings.timeouts;
-    if (this.#state === 'idle') {
-      this.#destroy();
-    } else if (this.#state === 'connecting') {
-      this.#fail(this.#error('CONNECT_TIMEOUT', `no connection to ${this.remoteAddress} within ${connectMs} ms`));
-    } else if (this.#reads === 0) {
-      this.#fail(this.#error('FIRST_BYTE_TIMEOUT', `${this.remoteAddress} answered nothing within ${firstByteMs} ms`));
-    } else {
-      this.#fail(
-        this.#error('STALL_TIMEOUT', `${this.remoteAddress} sent nothing more of its response for ${stallMs} ms`),
-      );
-    }
+    if (this.#state === 'idle') this.#destroy();
+    else if (this.#state === 'connecting') this.#fail(this.#timeoutError('connection'));
+    else this.#fail(this.#timeoutError(this.#reads === 0 ? 'first byte' : 'response'));
   };
 
   readonly #errored = (error: Error): void => {
@@ -346,9 +344,16 @@ export class Connection implements Holder {
     return this.#error('RESET', `${this.remoteAddress} ended the connection ${when}`, error);
   }
 
-  #error(code: WireError['code'], message: string, cause?: unknown): WireError {
-    const status = this.#reads === 0 ? undefined : this.#reader.head?.status;
-    return new WireError(code, message, { remoteAddress: this.remoteAddress, status, cause });
+  #timeoutError(awaited: TimedWait): WireError {
+    return timeoutError(awaited, this.#settings.timeouts, this.#facts);
+  }
+
+  #error(code: WireError['code'], message: string, cause: unknown): WireError {
+    return new WireError(code, message, { ...this.#facts, cause });
+  }
+
+  get #facts(): { readonly remoteAddress: string; readonly status: number | undefined } {
+    return { remoteAddress: this.remoteAddress, status: this.#reads === 0 ? undefined : this.#reader.head?.status };
   }
 }
 

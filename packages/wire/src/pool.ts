@@ -25,7 +25,7 @@ export interface PoolSettings extends ConnectionSettings {
  * are.
  *
  * Addresses of the family that the resolver puts first come first (it knows which the machine can reach, RFC 6724), the others only when all
- * of those rest. An address that failed rests 5 s, unless all do.
+ * of those rest. An address that failed rests 5 s, or until it answers, unless all do.
  */
 export class OriginPool {
   readonly #host: string;
@@ -163,10 +163,7 @@ export class AddressPool implements ConnectionOwner, H2PoolAddress {
     // One that is past its time closes by itself: its timer is only late.
     let kept = this.idle.pop();
     while (kept !== undefined && !kept.isFresh(nowMs)) kept = this.idle.pop();
-    if (kept !== undefined) {
-      this.busy++;
-      this.requests++;
-    }
+    if (kept !== undefined) this.busy++;
     return kept;
   }
 
@@ -183,8 +180,7 @@ export class AddressPool implements ConnectionOwner, H2PoolAddress {
     this.#settings.connections.add(session);
   }
 
-  sessionOpened(): void {
-    this.restUntilMs = 0;
+  connectionOpened(): void {
     this.#settings.connectionOpened();
   }
 
@@ -192,13 +188,13 @@ export class AddressPool implements ConnectionOwner, H2PoolAddress {
     this.requests++;
   }
 
-  exchangeLeft(): void {
-    this.busy--;
+  exchangeAnswered(): void {
+    // An answer ends the rest, a mere connection does not: one that died behind its listener takes those too.
+    this.restUntilMs = 0;
   }
 
-  connectionOpened(): void {
-    this.requests++;
-    this.#settings.connectionOpened();
+  exchangeLeft(): void {
+    this.busy--;
   }
 
   connectionFailed(exchange: Exchange, error: WireError): void {
@@ -211,8 +207,6 @@ export class AddressPool implements ConnectionOwner, H2PoolAddress {
 
   connectionIdle(connection: Connection): void {
     this.busy--;
-    // An answer ends the rest, a mere connection does not: one that died behind its listener takes those too.
-    this.restUntilMs = 0;
     this.idle.push(connection);
   }
 

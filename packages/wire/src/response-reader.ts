@@ -1,5 +1,6 @@
 import { ChunkFraming } from './chunk-framing.ts';
-import { WireError } from './errors.ts';
+import { bodyTooLargeError, WireError } from './errors.ts';
+import { KeptBody } from './kept-body.ts';
 import { parseResponseHead, protocolError, type ResponseHead } from './response-head.ts';
 import type { Digest } from './types.ts';
 
@@ -50,12 +51,12 @@ export class ResponseReader {
 
   /** `into`, when the body goes there. */
   #target: Uint8Array | undefined;
-  #own: Buffer = nothing;
-  #ownBytes = 0;
+  readonly #kept: KeptBody;
   #chunks: ChunkFraming;
 
   constructor(limits: ReaderLimits) {
     this.#limits = limits;
+    this.#kept = new KeptBody(limits);
     this.#chunks = new ChunkFraming(limits.maxHeadBytes);
   }
 
@@ -73,8 +74,7 @@ export class ResponseReader {
     this.#searchedBytes = 0;
     this.#interimBytes = 0;
     this.#target = undefined;
-    this.#own = nothing;
-    this.#ownBytes = 0;
+    this.#kept.clear();
   }
 
   /** The head, once it has come whole. */
@@ -84,7 +84,7 @@ export class ResponseReader {
 
   /** The body as far as it is not in `into`: at most `maxErrorBytes` of it. */
   get body(): Uint8Array {
-    return this.#ownBytes === this.#own.length ? this.#own : this.#own.subarray(0, this.#ownBytes);
+    return this.#kept.bytes;
   }
 
   /** Gives up the response under way: what still comes goes into scratch. */
@@ -302,27 +302,12 @@ export class ResponseReader {
       return;
     }
     this.bodyBytes += end - start;
-    const kept = Math.min(end - start, this.#limits.maxErrorBytes - this.#ownBytes);
-    if (kept > 0) {
-      this.#growOwn(this.#ownBytes + kept);
-      bytes.copy(this.#own, this.#ownBytes, start, start + kept);
-      this.#ownBytes += kept;
-    }
-    // Reading to the end of something unwanted is worth a connection only up to here.
-    const mostBytes = this.#limits.maxErrorBytes + maxDroppedBytes;
-    if (this.bodyBytes <= mostBytes) return;
-    this.bodyBytes = mostBytes;
+    this.#kept.add(bytes.subarray(start, end), this.#state === 'length' ? this.#head?.contentLength : undefined);
+    const { mostReadBytes } = this.#kept;
+    if (this.bodyBytes <= mostReadBytes) return;
+    this.bodyBytes = mostReadBytes;
     this.reusable = false;
     this.#end();
-  }
-
-  #growOwn(byteLength: number): void {
-    if (byteLength <= this.#own.length) return;
-    const limit = this.#limits.maxErrorBytes;
-    const announced = this.#state === 'length' ? (this.#head?.contentLength ?? 0) : this.#own.length * 2;
-    const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(byteLength, announced)));
-    this.#own.copy(larger, 0, 0, this.#ownBytes);
-    this.#own = larger;
   }
 
   /** Takes note of body bytes that lie in `into` already, behind the others. */
@@ -343,12 +328,7 @@ export class ResponseReader {
   }
 
   #tooLarge(requiredBytes: number | undefined): WireError {
-    const length = requiredBytes === undefined ? 'longer than' : `${requiredBytes} bytes, more than`;
-    const lent = this.#target?.length ?? 0;
-    return new WireError('BODY_TOO_LARGE', `the body is ${length} the ${lent} bytes lent for it`, {
-      requiredBytes,
-      status: this.#head?.status,
-    });
+    return bodyTooLargeError(this.#target?.length ?? 0, requiredBytes, this.#head?.status);
   }
 }
 
@@ -364,7 +344,5 @@ const scratchBytes = 16_384;
  * seconds per GiB with the transfer, over reads of 1 MiB 0.49 (of 256 KiB more again).
  */
 const maxDigestBytes = 1_048_576;
-const maxDroppedBytes = 1_048_576;
-const nothing: Buffer = Buffer.alloc(0);
 const headEnd: Buffer = Buffer.from('\r\n\r\n', 'latin1');
 const httpPrefix: Buffer = Buffer.from('HTTP/1.', 'latin1');

@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { collectGarbage } from './collect-garbage.ts';
 import { makeAuthority, makeCertificate } from './testing/certificates.ts';
 import { openThreadedClient, shared, watchThreads } from './testing/io-threads.ts';
 import { failureOf, get, originOf, put } from './testing/open-client.ts';
 import { type RawServer, type Script, startRawServer } from './testing/raw-server.ts';
+import { runProgram } from './testing/run-program.ts';
 
 /** More than the kernel holds between two ends of a connection. */
 const length = 8 << 20;
@@ -219,23 +218,14 @@ test('memory that the caller lets go of is not held by the threads', async () =>
 });
 
 /** Exit code and standard output of a program that has a client with threads. */
-async function run(server: RawServer, program: string): Promise<[code: unknown, said: string]> {
-  const module = `
+function run(server: RawServer, program: string): Promise<[code: unknown, said: string]> {
+  return runProgram(`
     import { createWireClient } from ${JSON.stringify(new URL('./client.ts', import.meta.url).href)};
     const client = createWireClient({ ioThreads: 2, idleMs: 600_000 });
     const origin = { scheme: 'http', host: '127.0.0.1', port: ${server.port} };
     const request = { origin, method: 'GET', path: '/', headers: [] };
     ${program}
-  `;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', module], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  child.stdout.on('data', (bytes: Buffer) => {
-    said += bytes;
-  });
-  const [code] = await once(child, 'close');
-  return [code, said];
+  `);
 }
 
 /** A hundred times quicker than a look at each byte. */

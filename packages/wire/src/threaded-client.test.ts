@@ -6,6 +6,7 @@ import { WireError } from './errors.ts';
 import { makeAuthority, makeCertificate } from './testing/certificates.ts';
 import { openThreadedClient, shared, watchThreads } from './testing/io-threads.ts';
 import { failureOf, get, openClient, originOf, put, textOf } from './testing/open-client.ts';
+import { pattern } from './testing/pattern.ts';
 import { type Script, startRawServer } from './testing/raw-server.ts';
 import type { Origin } from './types.ts';
 
@@ -258,11 +259,4 @@ test.each([
 function abortable(): { readonly signal: AbortSignal; abort(reason: unknown): void } {
   const controller = new AbortController();
   return { signal: controller.signal, abort: (reason) => controller.abort(reason) };
-}
-
-/** Bytes without a short period. */
-function pattern(byteLength: number): Buffer {
-  const bytes = Buffer.allocUnsafe(byteLength);
-  for (let at = 0; at < byteLength; at++) bytes[at] = (at * 31 + (at >> 8) * 7 + (at >> 16)) & 255;
-  return bytes;
 }

@@ -1,4 +1,5 @@
-import { WireError } from '../errors.ts';
+import { bodyTooLargeError, type WireError } from '../errors.ts';
+import { KeptBody } from '../kept-body.ts';
 import type { ReaderLimits } from '../response-reader.ts';
 import type { Digest } from '../types.ts';
 
@@ -21,17 +22,15 @@ export class H2Body {
   /** Bytes that have come. */
   byteLength = 0;
   readonly #plan: BodyPlan;
-  readonly #maxOwnBytes: number;
   /** `into`, where the body goes there. */
   readonly #target: Uint8Array | undefined;
-  #own: Buffer = nothing;
-  #ownBytes = 0;
+  readonly #kept: KeptBody;
   #digestedBytes = 0;
 
   /** Throws BODY_TOO_LARGE where the head says so already. */
   constructor(plan: BodyPlan, limits: ReaderLimits) {
     this.#plan = plan;
-    this.#maxOwnBytes = limits.maxErrorBytes;
+    this.#kept = new KeptBody(limits);
     this.#target = plan.status < 300 ? plan.into : undefined;
     const { contentLength } = plan;
     if (this.#target !== undefined && contentLength !== undefined && contentLength > this.#target.length) {
@@ -41,7 +40,7 @@ export class H2Body {
 
   /** What is not in `into`: at most `maxErrorBytes` of it. */
   get own(): Uint8Array {
-    return this.#own.subarray(0, this.#ownBytes);
+    return this.#kept.bytes;
   }
 
   /** Whether as much has come as was announced; `false` where nothing was. */
@@ -77,38 +76,17 @@ export class H2Body {
 
   #keep(bytes: Uint8Array): boolean {
     this.byteLength += bytes.length;
-    const kept = Math.min(bytes.length, this.#maxOwnBytes - this.#ownBytes);
-    if (kept > 0) {
-      this.#growOwn(this.#ownBytes + kept);
-      this.#own.set(bytes.subarray(0, kept), this.#ownBytes);
-      this.#ownBytes += kept;
-    }
-    const mostBytes = this.#maxOwnBytes + maxDroppedBytes;
-    if (this.byteLength <= mostBytes) return true;
-    this.byteLength = mostBytes;
+    this.#kept.add(bytes, this.#plan.contentLength);
+    const { mostReadBytes } = this.#kept;
+    if (this.byteLength <= mostReadBytes) return true;
+    this.byteLength = mostReadBytes;
     return false;
   }
 
-  #growOwn(byteLength: number): void {
-    if (byteLength <= this.#own.length) return;
-    const wanted = Math.max(byteLength, this.#plan.contentLength ?? this.#own.length * 2);
-    const larger = Buffer.allocUnsafe(Math.min(this.#maxOwnBytes, wanted));
-    this.#own.copy(larger, 0, 0, this.#ownBytes);
-    this.#own = larger;
-  }
-
   #tooLarge(requiredBytes: number | undefined): WireError {
-    const length = requiredBytes === undefined ? 'longer than' : `${requiredBytes} bytes, more than`;
-    const lent = this.#target?.length ?? 0;
-    return new WireError('BODY_TOO_LARGE', `the body is ${length} the ${lent} bytes lent for it`, {
-      requiredBytes,
-      status: this.#plan.status,
-    });
+    return bodyTooLargeError(this.#target?.length ?? 0, requiredBytes, this.#plan.status);
   }
 }
 
-/** Pieces come in 16 KiB at most, one frame's worth; a digest is called for as many as stay in the processor's cache. */
+/** Pieces come in 16 KiB at most, one TLS record's worth; a digest is called for as many as stay in the processor's cache. */
 const digestBytes = 262_144;
-/** What is read past before the stream is given up, as over HTTP/1.1. */
-const maxDroppedBytes = 1_048_576;
-const nothing: Buffer = Buffer.alloc(0);

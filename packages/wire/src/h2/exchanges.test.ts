@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:http2';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { answer, bodyOf, type StreamScript, startH2Server, trustedCertificate } from '../testing/h2-server.ts';
-import { failureOf, get, openClient, originOf, put, textOf } from '../testing/open-client.ts';
+import { failureOf, get, openClient, originOf, put, showing, textOf } from '../testing/open-client.ts';
+import { pattern } from '../testing/pattern.ts';
 import type { WireClient, WireClientOptions } from '../types.ts';
 
 let ca: string;
@@ -195,13 +196,10 @@ describe('a body of a 2xx lands in the memory lent for it', () => {
 
   test('and a digest that throws fails the request with what it threw, and costs no connection', async () => {
     const server = await startH2Server((stream) => answer(stream, 'hello'));
-    const digest = {
-      update: () => {
-        throw new RangeError('enough');
-      },
-      value: () => '',
-    };
-    const client = h2Client({ digests: { start: () => digest } });
+    const digests = showing(() => {
+      throw new RangeError('enough');
+    });
+    const client = h2Client({ digests });
     const origin = originOf(server, 'https');
     const request = client.request(get(origin, { into: new Uint8Array(5), digest: 'any' }));
     await expect(request).rejects.toThrow('enough');
@@ -322,11 +320,4 @@ function bytesUntilGone(stream: Parameters<StreamScript>[0]): Promise<Buffer> {
   stream.on('data', (part: Buffer) => parts.push(Buffer.from(part)));
   stream.once('close', () => resolve(Buffer.concat(parts)));
   return promise;
-}
-
-/** Bytes without a short period. */
-function pattern(byteLength: number): Buffer {
-  const bytes = Buffer.allocUnsafe(byteLength);
-  for (let at = 0; at < byteLength; at++) bytes[at] = (at * 31 + (at >> 8) * 7 + (at >> 16)) & 255;
-  return bytes;
 }

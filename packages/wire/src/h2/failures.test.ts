@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { answer, bodyOf, startH2Server, trustedCertificate } from '../testing/h2-server.ts';
-import { failureOf, get, openClient, originOf, put } from '../testing/open-client.ts';
+import { failureOf, get, openClient, originOf, put, showing } from '../testing/open-client.ts';
 import { startRawServer } from '../testing/raw-server.ts';
 import type { WireClient, WireClientOptions } from '../types.ts';
 
@@ -211,14 +211,11 @@ describe('an abort', () => {
       stream.end(new Uint8Array(64 << 20).fill(1));
     });
     const controller = new AbortController();
-    const digest = {
-      update: () => {
-        controller.abort(new Error('why'));
-        begun.resolve();
-      },
-      value: () => '',
-    };
-    const client = h2Client({ digests: { start: () => digest } });
+    const digests = showing(() => {
+      controller.abort(new Error('why'));
+      begun.resolve();
+    });
+    const client = h2Client({ digests });
     const origin = originOf(server, 'https');
     const into = new Uint8Array(64 << 20);
     const request = client.request(get(origin, { into, digest: 'any', signal: controller.signal }));

@@ -1,9 +1,16 @@
 import { type ClientHttp2Session, connect, type Settings } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import { addressText, type ConnectionSettings, isAddressFailure, withAddress } from '../connection.ts';
+import {
+  addressText,
+  type ConnectionAddress,
+  type ConnectionSettings,
+  isAddressFailure,
+  withAddress,
+} from '../connection.ts';
 import { Deadline } from '../deadline.ts';
-import { WireError } from '../errors.ts';
+import { timeoutError, WireError } from '../errors.ts';
 import type { Exchange, Holder } from '../exchange.ts';
+import { takeOut } from '../take-out.ts';
 import type { TlsPeer } from '../tls.ts';
 import type { WireErrorCode } from '../types.ts';
 import { H2Stream, type H2StreamHost } from './stream.ts';
@@ -18,19 +25,9 @@ export interface H2Endpoint {
 }
 
 /** The address that a session goes to, as the session sees it. */
-export interface H2Address {
-  /** A connection is there, whatever it speaks. */
-  sessionOpened(): void;
-  /** An exchange goes out. */
-  exchangeBegun(): void;
-  /** An exchange is here no longer. It is settled, or given on by one of the next two, right after this. */
+export interface H2Address extends ConnectionAddress {
+  /** An exchange is here no longer. It is settled, or given on by `connectionFailed` or `connectionStale`, right after this. */
   exchangeLeft(): void;
-  /** No connection came to be; its socket has closed. */
-  connectionFailed(exchange: Exchange, error: WireError): void;
-  /** To be sent again on a fresh connection. */
-  connectionStale(exchange: Exchange): void;
-  /** An exchange failed for a reason that lies with the address. */
-  connectionSuspect(): void;
   /** Its socket has closed, and its exchanges have ended. */
   connectionClosed(session: H2Session): void;
 }
@@ -71,7 +68,7 @@ export class H2Session implements Holder, H2StreamHost {
 
   #state: 'connecting' | 'open' | 'draining' | 'closing' = 'connecting';
   readonly #waiting = new Set<Exchange>();
-  readonly #streams = new Set<H2Stream>();
+  readonly #streams: H2Stream[] = [];
   #maxStreams = 0;
   #begun = 0;
   #answered = 0;
@@ -105,7 +102,7 @@ export class H2Session implements Holder, H2StreamHost {
   }
 
   get isIdle(): boolean {
-    return this.#state === 'open' && this.#streams.size === 0;
+    return this.#state === 'open' && this.#streams.length === 0;
   }
 
   /** Exchanges that it carries at most at a time; known once it is open. */
@@ -115,12 +112,11 @@ export class H2Session implements Holder, H2StreamHost {
 
   /** Exchanges that it carries, or that wait for it. */
   get load(): number {
-    return this.#waiting.size + this.#streams.size;
+    return this.#waiting.size + this.#streams.length;
   }
 
-  /** Whether it takes exchanges, though perhaps not one more right now. */
+  /** Whether it is open and takes exchanges, though perhaps not one more right now. */
   get isUsable(): boolean {
-    if (this.#state === 'connecting') return true;
     const session = this.#session;
     return this.#state === 'open' && session !== undefined && !session.closed && !session.destroyed;
   }
@@ -129,7 +125,7 @@ export class H2Session implements Holder, H2StreamHost {
     return this.#socketClosed || this.#session === undefined || this.#session.destroyed;
   }
 
-  /** Carries an exchange, as soon as it is open. Only while usable, and with room. */
+  /** Carries an exchange, as soon as it is open. Only while connecting or usable, and with room. */
   run(exchange: Exchange): void {
     if (this.#state === 'connecting') {
       exchange.holder = this;
@@ -177,10 +173,13 @@ export class H2Session implements Holder, H2StreamHost {
   }
 
   streamEnded(stream: H2Stream, outcome: 'answered' | 'lost'): void {
-    this.#streams.delete(stream);
-    if (outcome === 'answered') this.#answered++;
+    takeOut(this.#streams, stream);
+    if (outcome === 'answered') {
+      this.#answered++;
+      this.#owner.address.exchangeAnswered();
+    }
     this.#owner.address.exchangeLeft();
-    if (this.#streams.size === 0) this.#rest();
+    if (this.#streams.length === 0) this.#rest();
   }
 
   repeat(exchange: Exchange): void {
@@ -196,7 +195,7 @@ export class H2Session implements Holder, H2StreamHost {
   readonly #secured = (): void => {
     if (this.#state !== 'connecting') return;
     const socket = this.#socket;
-    this.#owner.address.sessionOpened();
+    this.#owner.address.connectionOpened();
     if (socket.alpnProtocol !== 'h2') {
       const waiting = [...this.#waiting];
       this.#waiting.clear();
@@ -226,7 +225,7 @@ export class H2Session implements Holder, H2StreamHost {
     this.#waiting.clear();
     this.#owner.sessionOpened(this);
     for (const exchange of waiting) {
-      if (this.#streams.size < this.#maxStreams) this.#begin(exchange);
+      if (this.#streams.length < this.#maxStreams) this.#begin(exchange);
       else this.#owner.exchangeOver(exchange);
     }
   };
@@ -234,19 +233,19 @@ export class H2Session implements Holder, H2StreamHost {
   #begin(exchange: Exchange): void {
     const session = this.#session;
     if (session === undefined) return;
-    if (this.#streams.size === 0) {
+    if (this.#streams.length === 0) {
       this.#deadline.clear();
       this.#socket.ref();
     }
     const past = { begun: this.#begun++, answered: this.#answered };
     try {
-      this.#streams.add(new H2Stream(exchange, session, this, this.#settings, past));
+      this.#streams.push(new H2Stream(exchange, session, this, this.#settings, past));
       this.#owner.address.exchangeBegun();
       if (this.#begun >= maxStreamsInAll) this.#drain();
     } catch (cause) {
       exchange.holder = undefined;
       this.#owner.address.exchangeLeft();
-      if (this.#streams.size === 0) this.#rest();
+      if (this.#streams.length === 0) this.#rest();
       const reason = cause instanceof Error ? cause.message : String(cause);
       exchange.fail(new WireError('INVALID', `the request cannot be sent: ${reason}`, { cause }));
     }
@@ -254,7 +253,7 @@ export class H2Session implements Holder, H2StreamHost {
 
   /** The last stream has ended. */
   #rest(): void {
-    if (this.#state === 'open' && this.isUsable) {
+    if (this.isUsable) {
       this.#deadline.set(performance.now(), this.#settings.idleMs);
       this.#socket.unref();
     } else if (this.#socketClosed) {
@@ -273,14 +272,13 @@ export class H2Session implements Holder, H2StreamHost {
     if (this.#state !== 'open') return;
     this.#state = 'draining';
     this.#owner.sessionLost(this);
-    if (this.#streams.size === 0) this.#destroy();
+    if (this.#streams.length === 0) this.#destroy();
   }
 
   readonly #timeUp = (): void => {
     if (this.#state === 'connecting') {
-      const { connectMs } = this.#settings.timeouts;
-      const reason = `no connection to ${this.remoteAddress} within ${connectMs} ms`;
-      this.#failure ??= this.#error('CONNECT_TIMEOUT', reason, undefined);
+      const { remoteAddress } = this;
+      this.#failure ??= timeoutError('connection', this.#settings.timeouts, { remoteAddress });
     }
     this.#destroy();
   };
@@ -309,7 +307,7 @@ export class H2Session implements Holder, H2StreamHost {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     // Of a session with streams, the last of them says so: node:http2 closes them behind this.
-    if (this.#streams.size === 0) this.#owner.address.connectionClosed(this);
+    if (this.#streams.length === 0) this.#owner.address.connectionClosed(this);
     if (waiting.length === 0) return;
     const failure = this.#failure ?? this.#connectError();
     for (const exchange of waiting) {

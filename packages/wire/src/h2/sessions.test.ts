@@ -1,12 +1,12 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, type ServerHttp2Session } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { answer, bodyOf, type StreamScript, startH2Server, trustedCertificate } from '../testing/h2-server.ts';
+import { listen } from '../testing/listen.ts';
 import { failureOf, get, openClient, originOf, put, textOf } from '../testing/open-client.ts';
-import { type Script, startRawServer } from '../testing/raw-server.ts';
+import { answerAll as answerAllByHttp1, startRawServer } from '../testing/raw-server.ts';
+import { runProgram } from '../testing/run-program.ts';
 import type { Origin, ResolvedAddress, WireClient, WireClientOptions } from '../types.ts';
 
 let trust: Awaited<ReturnType<typeof trustedCertificate>>;
@@ -20,13 +20,6 @@ function h2Client(options: WireClientOptions = {}): WireClient {
 }
 
 const answerAll: StreamScript = (stream) => answer(stream, 'ok');
-
-const answerAllByHttp1: Script = async (peer) => {
-  for (;;) {
-    const { head } = await peer.request();
-    await peer.answer(head);
-  }
-};
 
 describe('what a server chooses', () => {
   test('HTTP/2: one connection carries requests one after another, and many at once', async () => {
@@ -64,14 +57,8 @@ describe('what a server chooses', () => {
     server.on('connection', () => {
       connections++;
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    onTestFinished(() => {
-      server.close();
-      server.closeAllConnections();
-    });
     const client = h2Client();
-    const origin = originOf({ port: (server.address() as AddressInfo).port }, 'https');
+    const origin = originOf(await listen(server), 'https');
     const responses = await Promise.all([1, 2, 3].map(() => client.request(get(origin))));
     responses.push(...(await Promise.all(Array.from({ length: 5 }, () => client.request(get(origin))))));
     expect(responses.map(({ protocol }) => protocol)).toEqual(Array(8).fill('http/1.1'));
@@ -336,6 +323,31 @@ describe('of several addresses behind one name', () => {
     expect([one.requests.length, two.requests.length]).toEqual([5, 1]);
   });
 
+  test('one that takes connections and says nothing is left alone for a while, whatever connections it takes', async () => {
+    const silent = await startH2Server(() => {}, { host: '127.0.0.2' });
+    const one = await startH2Server(
+      (stream) => {
+        // Its first stream is lost, so that both addresses rest.
+        if (one.requests.length === 1) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+        else answer(stream, 'ok');
+      },
+      { port: silent.port },
+    );
+    const origin: Origin = { scheme: 'https', host: 'bucket.s3.test', port: silent.port };
+    const client = h2Client({ resolve: async () => both, timeouts: { firstByteMs: 1_000 } });
+    const two = () => [client.request(get(origin)), client.request(get(origin))];
+    expect((await Promise.allSettled(two())).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    const pair = two();
+    const settled = Promise.allSettled(pair);
+    expect((await Promise.any(pair)).remoteAddress).toBe(`127.0.0.1:${origin.port}`);
+    while (silent.requests.length < 2) await new Promise(setImmediate);
+    // The silent one has a second connection by now, and the other has answered.
+    const responses = await Promise.all(Array.from({ length: 10 }, () => client.request(get(origin))));
+    expect(new Set(responses.map(({ remoteAddress }) => remoteAddress))).toEqual(new Set([`127.0.0.1:${origin.port}`]));
+    await settled;
+    expect(silent.requests).toEqual(['1.1 GET', '2.1 GET']);
+  });
+
   test('each may speak its own protocol', async () => {
     const one = await startRawServer(answerAllByHttp1, { certificate: trust.certificate });
     const two = await startH2Server(answerAll, { host: '127.0.0.2', port: one.port });
@@ -387,15 +399,7 @@ test('idle sessions do not keep the process alive', async () => {
     const response = await client.request({ origin, method: 'GET', path: '/', headers: [] });
     process.stdout.write(response.protocol + client.stats.idleConnections);
   `;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  child.stdout.on('data', (bytes: Buffer) => {
-    said += bytes;
-  });
-  const [code] = await once(child, 'close');
-  expect([code, said]).toEqual([0, 'h21']);
+  expect(await runProgram(program)).toEqual([0, 'h21']);
 });
 
 test.each([true, 'always', 2])('http2: %j is INVALID', (http2) => {

@@ -7,7 +7,7 @@ import {
 } from 'node:http2';
 import { type ConnectionSettings, suspectCodes, withAddress } from '../connection.ts';
 import { Deadline } from '../deadline.ts';
-import { WireError } from '../errors.ts';
+import { timeoutError, WireError } from '../errors.ts';
 import type { Exchange, Holder } from '../exchange.ts';
 import { protocolError } from '../response-head.ts';
 import type { WireResponse } from '../types.ts';
@@ -202,17 +202,9 @@ export class H2Stream implements Holder {
   }
 
   readonly #timeUp = (): void => {
-    const { remoteAddress } = this.#host;
-    const { firstByteMs, stallMs } = this.#settings.timeouts;
     this.#host.suspectConnection();
-    if (this.#isUploading) {
-      const reason = `${remoteAddress} took nothing more of the request's body for ${stallMs} ms`;
-      this.#fail(this.#error('STALL_TIMEOUT', reason));
-    } else if (this.#firstByteMs === 0) {
-      this.#fail(this.#error('FIRST_BYTE_TIMEOUT', `${remoteAddress} answered nothing within ${firstByteMs} ms`));
-    } else {
-      this.#fail(this.#error('STALL_TIMEOUT', `${remoteAddress} sent nothing more of its response for ${stallMs} ms`));
-    }
+    const awaited = this.#isUploading ? 'upload' : this.#firstByteMs === 0 ? 'first byte' : 'response';
+    this.#fail(timeoutError(awaited, this.#settings.timeouts, this.#facts));
   };
 
   #fail(failure: unknown): void {
@@ -302,11 +294,11 @@ export class H2Stream implements Holder {
   }
 
   #error(code: WireError['code'], message: string, cause?: unknown): WireError {
-    return new WireError(code, message, {
-      remoteAddress: this.#host.remoteAddress,
-      status: this.#head?.status,
-      cause,
-    });
+    return new WireError(code, message, { ...this.#facts, cause });
+  }
+
+  get #facts(): { readonly remoteAddress: string; readonly status: number | undefined } {
+    return { remoteAddress: this.#host.remoteAddress, status: this.#head?.status };
   }
 }
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import {
   createSecureServer,
   type IncomingHttpHeaders,
@@ -6,21 +5,17 @@ import {
   type ServerHttp2Stream,
   type Settings,
 } from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
-import { onTestFinished } from 'vitest';
 import { type Certificate, makeAuthority, makeCertificate } from './certificates.ts';
+import { type Listening, listen } from './listen.ts';
 
 /** What a test's server does with one stream. */
 export type StreamScript = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => Promise<void> | void;
 
-export interface H2Server {
-  readonly port: number;
+export interface H2Server extends Listening {
   /** Sessions so far, oldest first. */
   readonly sessions: readonly ServerHttp2Session[];
   /** Requests so far, as `session.stream METHOD`, sessions counted from 1. */
   readonly requests: readonly string[];
-  /** Ends listening and every connection. */
-  close(): Promise<void>;
 }
 
 export interface H2ServerOptions {
@@ -73,23 +68,7 @@ export async function startH2Server(script: StreamScript, options: H2ServerOptio
       if (request.httpVersionMajor === 1) response.end('ok');
     });
   }
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    socket.on('error', () => {});
-  });
-  server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
-  await once(server, 'listening');
-  const close = async (): Promise<void> => {
-    if (!server.listening) return;
-    const closed = once(server, 'close');
-    server.close();
-    for (const socket of sockets) socket.destroy();
-    await closed;
-  };
-  onTestFinished(close);
-  return { port: (server.address() as AddressInfo).port, sessions, requests, close };
+  return { ...(await listen(server, options)), sessions, requests };
 }
 
 /** The whole body of a request. */

@@ -1,18 +1,14 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { onTestFinished } from 'vitest';
 import type { Certificate } from './certificates.ts';
+import { type Listening, listen } from './listen.ts';
 
 /** What a test's server does with one connection, step by step. */
 export type Script = (peer: Peer) => Promise<void> | void;
 
-export interface RawServer {
-  readonly port: number;
+export interface RawServer extends Listening {
   /** Connections accepted so far, oldest first. */
   readonly peers: readonly Peer[];
-  /** Ends listening and every connection. */
-  close(): Promise<void>;
 }
 
 export interface RawServerOptions {
@@ -22,6 +18,14 @@ export interface RawServerOptions {
   /** What it chooses from by ALPN. Without it, it knows no ALPN. */
   readonly protocols?: string[];
 }
+
+/** Answers every request with its head. */
+export const answerAll: Script = async (peer) => {
+  for (;;) {
+    const { head } = await peer.request();
+    await peer.answer(head);
+  }
+};
 
 /** Starts a server that speaks no protocol but what `script` says. It is closed when the test has finished. */
 export async function startRawServer(script: Script, options: RawServerOptions = {}): Promise<RawServer> {
@@ -41,23 +45,7 @@ export async function startRawServer(script: Script, options: RawServerOptions =
       ? createTcpServer({ noDelay: true, allowHalfOpen: true }, accept)
       : createTlsServer({ key: certificate.key, cert: certificate.cert, allowHalfOpen: true, ...alpn }, accept);
   server.on('tlsClientError', () => {});
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    socket.on('error', () => {});
-  });
-  server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
-  await once(server, 'listening');
-  const close = async (): Promise<void> => {
-    if (!server.listening) return;
-    const closed = once(server, 'close');
-    server.close();
-    for (const socket of sockets) socket.destroy();
-    await closed;
-  };
-  onTestFinished(close);
-  return { port: (server.address() as AddressInfo).port, peers, close };
+  return { ...(await listen(server, options)), peers };
 }
 
 /** The server's end of one connection. */

@@ -9,6 +9,8 @@ import { messageOf, Waits, watchedBackend } from './waits.ts';
 export interface CaseSurroundings {
   readonly capabilities: Capabilities;
   readonly target: Target;
+  /** See {@link CaseContext.isRemote}. */
+  readonly isRemote: boolean;
   readonly proxy: FaultProxy | undefined;
   /** Starts every key of the case; no other case has the same. Without a slash at its end. */
   readonly keyPrefix: string;
@@ -28,7 +30,7 @@ const CLEAN_UP_MS = 5_000;
 
 /** Makes the context of one case. */
 export function openContext(conformanceCase: ConformanceCase, surroundings: CaseSurroundings): OpenContext {
-  const { capabilities, target, proxy, keyPrefix, signal } = surroundings;
+  const { capabilities, target, isRemote, proxy, keyPrefix, signal } = surroundings;
   const waits = new Waits();
   const backends: RemoteBackend[] = [];
   const written = new Set<Key>();
@@ -51,7 +53,7 @@ export function openContext(conformanceCase: ConformanceCase, surroundings: Case
 
   const context: CaseContext = {
     capabilities,
-    isRemote: proxy !== undefined,
+    isRemote,
     create,
     open: async () => {
       const backend = create();

@@ -46,6 +46,8 @@ export interface ConformanceCase {
  */
 export interface CaseContext {
   readonly capabilities: Capabilities;
+  /** Whether the store is across a network, at any level: it may finish what it had received whole when its client left. */
+  readonly isRemote: boolean;
   /** Makes a backend, not open. */
   create(): RemoteBackend;
   /** Makes a backend and opens it. */
@@ -63,8 +65,6 @@ export interface CaseContext {
   readonly proxy: FaultProxy;
   /** Only with `rawRead` among the needs. */
   rawRead(key: Key): Promise<Uint8Array | undefined>;
-  /** Whether the store is across a network: it may finish what it had received whole when its client left. */
-  readonly isRemote: boolean;
   /** Only with `rawWrite` among the needs. */
   rawWrite(key: Key, bytes: Uint8Array): Promise<void>;
   readonly secrets: readonly string[];

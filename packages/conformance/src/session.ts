@@ -33,6 +33,7 @@ export class Session {
   readonly leftovers: string[] = [];
   readonly #proxy: FaultProxyServer | undefined;
   readonly #equipment: Equipment;
+  readonly #isRemote: boolean;
   readonly #skipped: ReadonlyMap<string, SkippedCase>;
   readonly #caseMs: number | undefined;
 
@@ -69,6 +70,7 @@ export class Session {
     this.keyPrefix = `kvferry-conformance-${options.runId}`;
     this.#caseMs = options.caseMs;
     this.#proxy = proxy;
+    this.#isRemote = suite.upstream !== undefined;
     this.#skipped = skipped;
     const answers = proxy === undefined ? 'none' : proxy.speaksHttp ? 'bytes and answers' : 'bytes';
     this.#equipment = { capabilities: suite.capabilities, target, proxy: answers };
@@ -89,7 +91,14 @@ export class Session {
     const late = new AbortController();
     const signal = stop === undefined ? late.signal : AbortSignal.any([late.signal, stop]);
     const keyPrefix = `${this.keyPrefix}/${id}`;
-    const opened = openContext(conformanceCase, { capabilities, target, proxy: this.#proxy, keyPrefix, signal });
+    const opened = openContext(conformanceCase, {
+      capabilities,
+      target,
+      isRemote: this.#isRemote,
+      proxy: this.#proxy,
+      keyPrefix,
+      signal,
+    });
 
     const startedMs = performance.now();
     let waitedFor: string | undefined;

@@ -4,7 +4,16 @@ import { bufferPool } from '../buffer-pool.ts';
 import type { ChunkTensor } from '../chunks.ts';
 import { KvferryError } from '../errors.ts';
 import type { Key } from '../keys.ts';
-import { bytesOf, CHUNK_BYTES, chainChunker, keyFormat, layout, scope, settled } from '../testing/cache-parts.ts';
+import {
+  bytesOf,
+  CHUNK_BYTES,
+  cacheOptions,
+  chainChunker,
+  keyFormat,
+  layout,
+  scope,
+  settled,
+} from '../testing/cache-parts.ts';
 import { type HeldOperation, TestStore } from '../testing/test-store.ts';
 import { type CacheCore, cacheCore } from './core.ts';
 import { cacheOver } from './create-cache.ts';
@@ -121,18 +130,14 @@ class Model {
   readonly #views: { readonly view: Uint8Array; readonly bytes: Uint8Array }[] = [];
 
   constructor(local: KvCacheOptions['local'], asyncLoading: boolean) {
-    const options: KvCacheOptions = {
+    const options = cacheOptions({
       backend: this.store.backend,
-      chunker: chainChunker(),
-      keyFormat,
-      scope,
-      layout,
       pool: this.pool,
       local,
       asyncLoading,
       answerMs: ANSWER_MS,
       pinMs: PIN_MS,
-    };
+    });
     this.#core = cacheCore(options);
     this.cache = cacheOver(options, this.#core);
     this.store.before = (operation, key) => {

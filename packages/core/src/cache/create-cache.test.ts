@@ -1,30 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { bufferPool } from '../buffer-pool.ts';
-import {
-  chainChunker,
-  fill,
-  keyFormat,
-  layout,
-  openCache,
-  scope,
-  settled,
-  tensorsOf,
-  tokensOf,
-} from '../testing/cache-parts.ts';
+import { cacheOptions, fill, layout, openCache, settled, tensorsOf, tokensOf } from '../testing/cache-parts.ts';
 import { TestStore } from '../testing/test-store.ts';
 import { kvCache } from './create-cache.ts';
-import type { KvCache, KvCacheOptions } from './kv-cache.ts';
-
-const options = (own: Partial<KvCacheOptions> = {}): KvCacheOptions => ({
-  backend: new TestStore().backend,
-  chunker: chainChunker(),
-  keyFormat,
-  scope,
-  layout,
-  pool: bufferPool({ maxBytes: 16 * 4096 }),
-  local: 'LRU',
-  ...own,
-});
+import type { KvCache } from './kv-cache.ts';
 
 const operations: Readonly<Record<string, (cache: KvCache) => unknown>> = {
   store: (cache) => cache.store([], []),
@@ -37,7 +15,7 @@ const operations: Readonly<Record<string, (cache: KvCache) => unknown>> = {
 describe('the life of a cache', () => {
   test.each(Object.keys(operations))('%s is refused before open and after close', async (name) => {
     const operation = operations[name] as (cache: KvCache) => Promise<unknown>;
-    const cache = kvCache(options());
+    const cache = kvCache(cacheOptions());
     await expect(operation(cache)).rejects.toMatchObject({
       code: 'NOT_OPEN',
       message: expect.stringContaining('open()'),
@@ -70,7 +48,7 @@ describe('the life of a cache', () => {
 
   test('opens and closes the remote, and opens once', async () => {
     const store = new TestStore();
-    const cache = kvCache(options({ backend: store.backend }));
+    const cache = kvCache(cacheOptions({ backend: store.backend }));
     await Promise.all([cache.open(), cache.open()]);
     expect(store.backend.state).toBe('open');
     await cache.open();
@@ -79,14 +57,14 @@ describe('the life of a cache', () => {
   });
 
   test('an opening that is aborted may be tried again', async () => {
-    const cache = kvCache(options());
+    const cache = kvCache(cacheOptions());
     await expect(cache.open({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' });
     await cache.open();
     await cache[Symbol.asyncDispose]();
   });
 
   test('works without a remote', async () => {
-    const cache = kvCache(options({ backend: undefined }));
+    const cache = kvCache(cacheOptions({ backend: undefined }));
     await expect(cache.open({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' });
     await cache.open();
     expect(cache.info.remote).toBeUndefined();
@@ -162,7 +140,7 @@ describe('the life of a cache', () => {
   });
 
   test('an opening during which the cache is closed is no opening', async () => {
-    const cache = kvCache(options({ backend: undefined }));
+    const cache = kvCache(cacheOptions({ backend: undefined }));
     const opening = cache.open();
     const closing = cache.close();
     await expect(opening).rejects.toMatchObject({ code: 'NOT_OPEN' });
@@ -178,7 +156,7 @@ describe('the life of a cache', () => {
 
 describe('what a cache tells', () => {
   test('of itself', () => {
-    expect(kvCache(options({ local: 'LFU', asyncLoading: true })).info).toEqual({
+    expect(kvCache(cacheOptions({ local: 'LFU', asyncLoading: true })).info).toEqual({
       chunker: 'test chain',
       keyFormat: 'test keys',
       serde: 'naive',
@@ -231,7 +209,7 @@ describe('the options', () => {
     { name: 'asyncLoading', own: { asyncLoading: 'yes' } },
     { name: 'stores', own: { stores: 1 } },
   ])('are checked once: $name', ({ name, own }) => {
-    expect(() => kvCache(options(own as never))).toThrow(
+    expect(() => kvCache(cacheOptions(own as never))).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(name) }),
     );
   });

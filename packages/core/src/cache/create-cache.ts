@@ -6,7 +6,7 @@ import type { StoredPrefix } from '../longest-prefix.ts';
 import { assertKnownOptions, assertWholeNumber } from '../options.ts';
 import { type CacheCore, cacheCore, type KeyedChunk } from './core.ts';
 import { findEach, findPrefix, prefixOf } from './find-prefix.ts';
-import type { Gathering, GatheringPurpose } from './gathering.ts';
+import type { Gathering } from './gathering.ts';
 import type {
   CacheInfo,
   CacheRequestOptions,
@@ -23,7 +23,7 @@ import type {
   RetrieveOptions,
   StoredChunk,
 } from './kv-cache.ts';
-import { loadPrefix } from './load-prefix.ts';
+import { loadPrefix, rejectIfLeft } from './load-prefix.ts';
 import type { Entry, LocalTier } from './local-tier.ts';
 import { CacheRequest, MAX_TIMER_MS } from './request.ts';
 import { retrieveInto } from './retrieve-into.ts';
@@ -48,7 +48,6 @@ class Cache implements KvCache {
   readonly info: CacheInfo;
   readonly #options: KvCacheOptions;
   readonly #core: CacheCore;
-  readonly #asyncLoading: boolean;
   readonly #waiting: WaitingRoom;
   readonly #running = new Set<CacheRequest>();
   #state: BackendState = 'new';
@@ -57,7 +56,6 @@ class Cache implements KvCache {
   constructor(options: KvCacheOptions, core: CacheCore) {
     this.#options = options;
     this.#core = core;
-    this.#asyncLoading = options.asyncLoading ?? false;
     this.#waiting = new WaitingRoom(options.pinMs ?? 300_000);
     this.info = {
       chunker: options.chunker.id,
@@ -66,7 +64,7 @@ class Cache implements KvCache {
       remote: this.#core.remote,
       chunkBytes: layoutBytes(options.layout),
       local: options.local,
-      asyncLoading: this.#asyncLoading,
+      asyncLoading: options.asyncLoading ?? false,
       budgetBytes: options.pool.maxBytes,
     };
   }
@@ -119,8 +117,8 @@ class Cache implements KvCache {
         found = await findPrefix(this.#core, request, chunks);
       }
       if (request.hasCallerLeft()) throw request.rejection();
-      if (!this.#asyncLoading) return this.#told(chunks[found.length - 1]?.end ?? 0, found.end, named);
-      const gathering = await this.#load(request, chunks, found, 'wait');
+      if (!this.info.asyncLoading) return this.#told(chunks[found.length - 1]?.end ?? 0, found.end, named);
+      const gathering = await loadPrefix(this.#core, request, chunks, found, 'wait');
       this.#waiting.add(gathering);
       return this.#told(gathering.hitTokens, gathering.end, named);
     });
@@ -131,7 +129,7 @@ class Cache implements KvCache {
     const chunks = this.#cut(tokens, options, skipTokens);
     return this.#during(options, async (request) => {
       const found = await findPrefix(this.#core, request, chunks);
-      const gathering = await this.#load(request, chunks, found, 'hand-out');
+      const gathering = await loadPrefix(this.#core, request, chunks, found, 'hand-out');
       const { hitTokens, end } = this.#told(Math.max(skipTokens, gathering.hitTokens), gathering.end, undefined);
       return new RetrievedPrefix(this.#core.tier, gathering, hitTokens, end, this.#handOver(gathering));
     });
@@ -158,12 +156,9 @@ class Cache implements KvCache {
       try {
         if (request.hasCallerLeft()) throw request.rejection();
         const found = await findPrefix(this.#core, request, chunks);
-        const gathering = await this.#load(request, chunks, found, 'wait');
+        const gathering = await loadPrefix(this.#core, request, chunks, found, 'wait');
         // Disposed of in the very turn in which it was done.
-        if (request.hasCallerLeft()) {
-          gathering.release(request.rejection());
-          throw request.rejection();
-        }
+        rejectIfLeft(request, gathering);
         waiting = gathering;
         this.#waiting.add(waiting);
         return this.#told(Math.max(skipTokens, waiting.hitTokens), waiting.end, undefined);
@@ -277,15 +272,6 @@ class Cache implements KvCache {
       if (problem === undefined) return { ...chunk, tensor: tensor as ChunkTensor };
       throw new KvferryError('INVALID_ARGUMENT', `chunk ${first + position}: ${problem}`);
     });
-  }
-
-  #load(
-    request: CacheRequest,
-    chunks: readonly KeyedChunk[],
-    found: StoredPrefix,
-    purpose: GatheringPurpose,
-  ): Promise<Gathering> {
-    return loadPrefix(this.#core, request, chunks, found, purpose);
   }
 
   /** The entries of a prefix, which count as used and as retrieved. */

@@ -1,16 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bufferPool } from '../buffer-pool.ts';
-import {
-  CHUNK_BYTES,
-  chainChunker,
-  fill,
-  keyFormat,
-  keysOf,
-  layout,
-  scope,
-  settled,
-  tokensOf,
-} from '../testing/cache-parts.ts';
+import { cacheOptions, fill, keysOf, layout, settled, tokensOf } from '../testing/cache-parts.ts';
 import { TestStore } from '../testing/test-store.ts';
 import { cacheCore } from './core.ts';
 import { Gathering } from './gathering.ts';
@@ -21,15 +10,7 @@ async function gathering(isFull: boolean, withStore: boolean): Promise<Gathering
   await store.backend.open();
   const tokens = tokensOf(1);
   fill(store, tokens);
-  const core = cacheCore({
-    backend: withStore ? store.backend : undefined,
-    chunker: chainChunker(),
-    keyFormat,
-    scope,
-    layout,
-    pool: bufferPool({ maxBytes: 4 * CHUNK_BYTES }),
-    local: 'LRU',
-  });
+  const core = cacheCore(cacheOptions({ backend: withStore ? store.backend : undefined }));
   const chunks = keysOf(tokens).map((key) => ({ start: 0, end: 4, hash: 'h', key, layout, isFull }));
   const result = new Gathering(core, chunks, { status: 'complete' }, 'hand-out');
   const request = new CacheRequest(60_000, {});

@@ -1,4 +1,6 @@
 import type { Failed, GetResult, Miss, StatResult } from '../backend.ts';
+import { KvferryError } from '../errors.ts';
+import type { Key } from '../keys.ts';
 
 /** Length of a full chunk's value: the most it can be, and whether it is always that. */
 export interface ValueSize {
@@ -29,6 +31,12 @@ export function judgeGet(result: GetResult, size: ValueSize): Verdict {
   if (code === 'CORRUPT') return { status: 'corrupt', end: result };
   if (code !== 'BUFFER_TOO_SMALL') return { status: 'failed', end: result };
   return { status: 'wrong-size', byteLength: requiredBytes ?? size.max + 1, end: { status: 'miss' } };
+}
+
+/** A value that came whole, and of which the serde makes no tensor. */
+export function noTensor(thrown: unknown, key: Key): NoHit {
+  const error = KvferryError.from(thrown, { operation: 'get', key });
+  return { status: 'corrupt', end: { status: 'failed', error } };
 }
 
 function judgeLength(byteLength: number, size: ValueSize): Verdict {

@@ -35,6 +35,11 @@ export function endGathering(
   gathering: Gathering,
 ): void {
   if (gathering.disproof !== undefined) forgetChain(core, chunks, gathering);
+  rejectIfLeft(request, gathering);
+}
+
+/** Rejects where the caller ended the request, with nothing held. */
+export function rejectIfLeft(request: CacheRequest, gathering: Gathering): void {
   if (!request.hasCallerLeft()) return;
   gathering.release(request.rejection());
   throw request.rejection();

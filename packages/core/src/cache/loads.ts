@@ -5,7 +5,7 @@ import { KvferryError } from '../errors.ts';
 import type { Key } from '../keys.ts';
 import type { Serde } from '../serde.ts';
 import type { Background } from './background.ts';
-import { judgeGet, type NoHit, type ValueSize } from './judge.ts';
+import { judgeGet, type NoHit, noTensor, type ValueSize } from './judge.ts';
 import { Entry, type LocalTier } from './local-tier.ts';
 
 /** Somebody who waits for chunks that are being loaded. */
@@ -24,10 +24,15 @@ export const CHUNKS_PER_GET = 16;
 
 /** Loads that are under way: each chunk once, however many wait for it. */
 export class Loads {
+  /** Bytes of memory that loading a full chunk takes. */
+  readonly entryBytes: number;
   readonly #parts: LoadsParts;
   readonly #loading = new Map<Key, Load>();
 
   constructor(parts: LoadsParts) {
+    const { serde, layout, valueSize } = parts;
+    const scratchBytes = serde.scratchBytes(layout);
+    this.entryBytes = scratchBytes === 0 ? valueSize.max : alignedUp(valueSize.max) + scratchBytes;
     this.#parts = parts;
   }
 
@@ -37,13 +42,6 @@ export class Loads {
 
   has(key: Key): boolean {
     return this.#loading.has(key);
-  }
-
-  /** Bytes of memory that loading a full chunk takes. */
-  get entryBytes(): number {
-    const { serde, layout, valueSize } = this.#parts;
-    const scratchBytes = serde.scratchBytes(layout);
-    return scratchBytes === 0 ? valueSize.max : alignedUp(valueSize.max) + scratchBytes;
   }
 
   /** Makes ready to load a chunk into memory of `entryBytes` that was got for it. It is on its way once it was sent. */
@@ -146,8 +144,7 @@ export class Loads {
       );
       return undefined;
     } catch (thrown) {
-      const error = KvferryError.from(thrown, { operation: 'get', key: entry.key });
-      return { status: 'corrupt', end: { status: 'failed', error } };
+      return noTensor(thrown, entry.key);
     }
   }
 

@@ -22,7 +22,7 @@ export class MemoryGate {
     tier.onFreed = () => this.#serve();
   }
 
-  /** Whether somebody needs memory that is not there yet. */
+  /** Whether somebody has the turn: its memory is not all there yet. */
   get isTaken(): boolean {
     return this.#isTaken;
   }

@@ -3,6 +3,7 @@ import { memoryBackend } from '../backends/memory.ts';
 import { defineBackend } from '../define-backend.ts';
 import { KvferryError } from '../errors.ts';
 import { forwardTo } from '../layers/forward.ts';
+import { naiveSerde } from '../serde.ts';
 import { chainChunker, fill, openCache, settled, tensorsOf, tokensOf } from '../testing/cache-parts.ts';
 
 const views = (count: number, byteLength = 4096): Uint8Array[] =>
@@ -121,6 +122,33 @@ describe('retrieveInto', () => {
     controller.abort();
     await expect(filling).rejects.toMatchObject({ code: 'ABORTED' });
     expect(cache.stats.pinnedEntries).toBe(0);
+  });
+
+  test.each([true, false])('an abort while it copies rejects, with nothing held: loads joined %s', async (joins) => {
+    // With scratch memory of its own, a serde's tensors come by the cache's memory.
+    const { cache, store, pool } = await openCache(
+      joins ? { local: 'staging-only' } : { local: 'staging-only', serde: { ...naiveSerde, scratchBytes: () => 64 } },
+    );
+    const tokens = tokensOf(3);
+    fill(store, tokens);
+    const release = store.hold('get');
+    const retrieving = joins ? cache.retrieve(tokens) : undefined;
+    await settled();
+    const controller = new AbortController();
+    const into = views(3);
+    const [first] = into as [Uint8Array];
+    first.set = (bytes) => {
+      Uint8Array.prototype.set.call(first, bytes);
+      controller.abort();
+    };
+    const filling = cache.retrieveInto(tokens, into, { signal: controller.signal });
+    await settled();
+    release();
+    await expect(filling).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(into[1]).toEqual(new Uint8Array(4096));
+    (await retrieving)?.[Symbol.dispose]();
+    expect(cache.stats.pinnedEntries).toBe(0);
+    expect(pool.leasedBytes).toBe(0);
   });
 
   test('keeps one copy, however many load the same', async () => {

@@ -3,8 +3,8 @@ import { CopyPace, keepCopy } from './copies.ts';
 import type { CacheCore, KeyedChunk } from './core.ts';
 import { findPrefix } from './find-prefix.ts';
 import { Gathering } from './gathering.ts';
-import { judgeGet, type NoHit } from './judge.ts';
-import { endGathering, loadPrefix, planLoad } from './load-prefix.ts';
+import { judgeGet, type NoHit, noTensor } from './judge.ts';
+import { endGathering, loadPrefix, planLoad, rejectIfLeft } from './load-prefix.ts';
 import { CHUNKS_PER_GET } from './loads.ts';
 import type { CacheRequest } from './request.ts';
 
@@ -22,6 +22,7 @@ export async function retrieveInto(
   if (!core.landsDirectly) {
     const gathering = await loadPrefix(core, request, chunks, found, 'hand-out');
     await new CopyOut(core, request, gathering, into).copy(gathering.length);
+    rejectIfLeft(request, gathering);
     return gathering;
   }
   const { length, end } = planLoad(core, chunks, found);
@@ -44,8 +45,8 @@ export async function retrieveInto(
     gathering.release(KvferryError.from(thrown));
     throw thrown;
   }
-  endGathering(core, request, chunks, gathering);
   await copyOut.copy(gathering.length);
+  endGathering(core, request, chunks, gathering);
   return gathering;
 }
 
@@ -83,15 +84,21 @@ class CopyOut {
   }
 }
 
+/** One `get` of several values, and which of them are not there yet. */
+interface LandingGet {
+  readonly first: number;
+  readonly unsettled: ReadonlySet<number>;
+  readonly controller: AbortController;
+  readonly quiet: Promise<void>;
+}
+
 /** Values on their way into the caller's views. */
 class Landing {
   readonly #core: CacheCore;
   readonly #gathering: Gathering;
   readonly #into: readonly Uint8Array[];
-  readonly #gets: { readonly first: number; readonly controller: AbortController; readonly quiet: Promise<void> }[] =
-    [];
+  readonly #gets: LandingGet[] = [];
   readonly #copyOut: CopyOut;
-  #unsettled = 0;
 
   constructor(
     core: CacheCore,
@@ -108,14 +115,15 @@ class Landing {
     for (let position = 0; position < indexes.length; position += CHUNKS_PER_GET) {
       const some = indexes.slice(position, position + CHUNKS_PER_GET);
       const controller = new AbortController();
-      const quiet = core.background.add(this.#get(some, controller.signal));
-      this.#gets.push({ first: some[0] as number, controller, quiet });
+      const unsettled = new Set(some);
+      const quiet = core.background.add(this.#get(some, unsettled, controller.signal));
+      this.#gets.push({ first: some[0] as number, unsettled, controller, quiet });
     }
   }
 
   /** Ends what is still under way, and resolves when nothing is written any more. Rejects with what the backend's `get` itself rejects with. */
   async end(request: CacheRequest): Promise<void> {
-    if (this.#unsettled > 0) {
+    if (this.#gets.some(({ unsettled }) => unsettled.size > 0)) {
       const { end } = this.#gathering;
       const failure = request.ending === undefined && end.status === 'failed' ? end.error : request.signal.reason;
       const reason: unknown = failure ?? new KvferryError('ABORTED', 'the prefix ends before it');
@@ -125,11 +133,9 @@ class Landing {
     for (const outcome of ended) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
-  async #get(indexes: readonly number[], signal: AbortSignal): Promise<void> {
+  async #get(indexes: readonly number[], unsettled: Set<number>, signal: AbortSignal): Promise<void> {
     const { backend, remote } = this.#core;
-    this.#unsettled += indexes.length;
     const chunkAt = (index: number): KeyedChunk => this.#gathering.chunks[index] as KeyedChunk;
-    const unsettled = new Set(indexes);
     try {
       await backend?.get(
         indexes.map((index) => ({ key: chunkAt(index).key, into: this.#into[index] as Uint8Array })),
@@ -138,7 +144,6 @@ class Landing {
           onSettled: (position, result) => {
             const index = indexes[position] as number;
             unsettled.delete(index);
-            this.#unsettled -= 1;
             const noHit = this.#land(chunkAt(index), this.#into[index] as Uint8Array, index, result);
             this.#core.heard(chunkAt(index).key, noHit);
             if (noHit === undefined) this.#gathering.here(index);
@@ -165,8 +170,7 @@ class Landing {
       const { bytes } = serde.deserialize(view, chunk.layout, NO_BYTES);
       if (bytes.byteOffset !== view.byteOffset || bytes.buffer !== view.buffer) view.set(bytes);
     } catch (thrown) {
-      const error = KvferryError.from(thrown, { operation: 'get', key: chunk.key });
-      return { status: 'corrupt', end: { status: 'failed', error } };
+      return noTensor(thrown, chunk.key);
     }
     this.#copyOut.skip(index);
     const kept = keepCopy(this.#core, chunk, view);

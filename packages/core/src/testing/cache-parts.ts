@@ -76,22 +76,27 @@ export interface Opened {
   readonly pool: BufferPool;
 }
 
+/** The options of a cache over a store of its own, unless these say otherwise. */
+export function cacheOptions(own: Partial<KvCacheOptions> = {}): KvCacheOptions {
+  return {
+    backend: new TestStore().backend,
+    chunker: chainChunker(),
+    keyFormat,
+    scope,
+    layout,
+    pool: bufferPool({ maxBytes: 16 * CHUNK_BYTES }),
+    local: 'LRU',
+    ...own,
+  };
+}
+
 /** An open cache with memory for so many chunks, over a store of its own unless it is given one. */
 export async function openCache(
   options: Partial<KvCacheOptions> & { readonly budget?: number; readonly store?: TestStore } = {},
 ): Promise<Opened> {
   const { budget = 64, store = new TestStore(), ...own } = options;
   const pool = bufferPool({ maxBytes: budget * CHUNK_BYTES });
-  const cache = kvCache({
-    backend: store.backend,
-    chunker: chainChunker(),
-    keyFormat,
-    scope,
-    layout,
-    pool,
-    local: 'LRU',
-    ...own,
-  });
+  const cache = kvCache(cacheOptions({ backend: store.backend, pool, ...own }));
   await cache.open();
   return { cache, store, pool };
 }

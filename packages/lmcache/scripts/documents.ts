@@ -39,7 +39,7 @@ function mapSchema(level: KeyLevel, nested: Readonly<Record<string, Schema>>): S
 }
 
 function keySchema(spec: KeySpec, nested: Schema | undefined): Schema {
-  const description = spec.here === undefined ? `No effect in kvferry. LMCache: ${spec.lmcache}` : spec.here;
+  const description = spec.here ?? `No effect in kvferry. LMCache: ${spec.lmcache}`;
   const shown = spec.default === null || spec.default === Number.POSITIVE_INFINITY ? {} : { default: spec.default };
   return {
     description: description.replace(/\[(.*?)\]\(.*?\)/g, '$1'),

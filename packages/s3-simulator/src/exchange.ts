@@ -129,8 +129,9 @@ export class Exchange {
       headers['content-length'] = String(Math.min(effect.toBytes, Number(headers['content-length'])));
     }
     const unread = this.#unreadBytes();
-    const closes = unread > DRAIN_BYTES || (this.#expectsContinue && !this.#continued);
-    if (closes && this.#line.protocol === 'http/1.1') headers.connection = 'close';
+    const isLeft = unread > DRAIN_BYTES || (this.#expectsContinue && !this.#continued);
+    const closes = isLeft && this.#line.protocol === 'http/1.1';
+    if (closes) headers.connection = 'close';
     if (effect?.kind === 'drop-headers') {
       for (const name of effect.names) {
         delete headers[name.toLowerCase()];
@@ -156,7 +157,7 @@ export class Exchange {
         await this.#gone;
       }
     }
-    if (closes && !this.#expectsContinue && this.#line.protocol === 'http/1.1') await this.#linger();
+    if (closes && !this.#expectsContinue) await this.#linger();
     await this.#end();
     if (unread > 0) this.#line.refuseRest();
   }

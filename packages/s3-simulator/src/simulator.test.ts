@@ -8,7 +8,8 @@ import { describe, expect, test, vi } from 'vitest';
 import { base64Of } from './checksums.ts';
 import { startSimulator } from './simulator.ts';
 import { BUCKET, openSimulator, someBytes } from './testing/open.ts';
-import { openSocket, requestHead, send, signedHeaders } from './testing/raw.ts';
+import { openSocket, type RawAnswer, requestHead, send, signedHeaders } from './testing/raw.ts';
+import type { PutObjectOptions } from './types.ts';
 
 const PATH = `/${BUCKET}/k`;
 
@@ -128,16 +129,19 @@ describe('the record of requests', () => {
 });
 
 describe('objects laid from outside the wire', () => {
+  async function headersOf(text: string, options: PutObjectOptions): Promise<RawAnswer['headers']> {
+    const simulator = await openSimulator();
+    await simulator.putObject(BUCKET, 'k', Buffer.from(text), options);
+    const headers = { 'x-amz-checksum-mode': 'ENABLED' };
+    return (await send(simulator, { method: 'HEAD', path: PATH, headers })).headers;
+  }
+
   test.each([
     ['computed', 'mnG7TA=='],
     ['none', undefined],
     [{ base64: 'AAAAAA==' }, 'AAAAAA=='],
   ] as const)('crc32c %o is answered as %s', async (crc32c, expected) => {
-    const simulator = await openSimulator();
-    await simulator.putObject(BUCKET, 'k', Buffer.from('hello'), { crc32c });
-    const headers = { 'x-amz-checksum-mode': 'ENABLED' };
-    const answer = await send(simulator, { method: 'HEAD', path: PATH, headers });
-    expect(answer.headers['x-amz-checksum-crc32c']).toBe(expected);
+    expect((await headersOf('hello', { crc32c }))['x-amz-checksum-crc32c']).toBe(expected);
   });
 
   test.each([
@@ -146,12 +150,9 @@ describe('objects laid from outside the wire', () => {
     ['none', undefined],
     [{ base64: 'AAAAAAAAAAA=' }, 'AAAAAAAAAAA='],
   ] as const)('crc64nvme %o is answered as %s, beside no other', async (crc64nvme, expected) => {
-    const simulator = await openSimulator();
-    await simulator.putObject(BUCKET, 'k', Buffer.from('123456789'), { crc32c: 'none', crc64nvme });
-    const headers = { 'x-amz-checksum-mode': 'ENABLED' };
-    const answer = await send(simulator, { method: 'HEAD', path: PATH, headers });
-    expect(answer.headers['x-amz-checksum-crc64nvme']).toBe(expected);
-    expect(answer.headers).not.toHaveProperty('x-amz-checksum-crc32c');
+    const headers = await headersOf('123456789', { crc32c: 'none', crc64nvme });
+    expect(headers['x-amz-checksum-crc64nvme']).toBe(expected);
+    expect(headers).not.toHaveProperty('x-amz-checksum-crc32c');
   });
 
   test('are listed and deleted', async () => {

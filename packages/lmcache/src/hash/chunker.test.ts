@@ -1,17 +1,11 @@
 import { type Chunk, KvferryError, type Tokens } from '@kvferry/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { sha256 } from '../testing/hash-settings.ts';
 import { golden, tokensOf, vectors } from '../testing/vectors.ts';
 import type { HashSettings } from '../types.ts';
 import { type LmcacheChunkerOptions, lmcacheChunker } from './chunker.ts';
 
-const sha256: HashSettings = {
-  algorithm: 'sha256_cbor',
-  vllm: true,
-  pythonHashSeed: '0',
-  python: 'from-3.11',
-  era: 'current',
-};
 const everyChain: readonly HashSettings[] = [
   sha256,
   { ...sha256, era: '0.4.1' },

@@ -1,15 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { sha256 } from '../testing/hash-settings.ts';
 import type { HashSettings } from '../types.ts';
 import { lmcacheChunker } from './chunker.ts';
 import { chainIdentity } from './in-process-chain.ts';
-
-const sha256: HashSettings = {
-  algorithm: 'sha256_cbor',
-  vllm: true,
-  pythonHashSeed: '0',
-  python: 'from-3.11',
-  era: 'current',
-};
 
 describe('chainIdentity', () => {
   it.each<[Partial<HashSettings>, name: string, seed: string]>([

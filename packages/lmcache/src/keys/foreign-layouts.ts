@@ -14,9 +14,9 @@ export type ForeignLayout =
     }
   /** What vLLM's object tier tries its connection with. */
   | { readonly kind: 'vllm-probe' }
-  /** SGLang's HiCache through NIXL: one page of one rank, or keys and values of it apart. */
+  /** SGLang's HiCache: one page of one rank, in SeaweedFS; through NIXL that, or keys and values of it apart. */
   | {
-      readonly kind: 'sglang-nixl';
+      readonly kind: 'sglang-nixl' | 'sglang-seaweedfs';
       /** With `-` in place of `/`. */
       readonly model: string;
       /** Both `undefined` with MLA, whose ranks share a page. */
@@ -25,17 +25,7 @@ export type ForeignLayout =
       readonly hash: string;
     }
   /** SGLang's HiCache under its unified names, which say no model. */
-  | { readonly kind: 'sglang-unified'; readonly hash: string }
-  /** SGLang's HiCache in SeaweedFS. */
-  | {
-      readonly kind: 'sglang-seaweedfs';
-      /** With `-` in place of `/`. */
-      readonly model: string;
-      /** Both `undefined` with MLA, whose ranks share a page. */
-      readonly rank: string | undefined;
-      readonly worldSize: string | undefined;
-      readonly hash: string;
-    };
+  | { readonly kind: 'sglang-unified'; readonly hash: string };
 
 const VLLM = /^(?:.*\/)?([^/]+)_([0-9a-f]{12})_r(\d+)\/([0-9a-f]{3})\/([0-9a-f]{2})_g\d+\/([0-9a-f]{5,})\.bin$/;
 const VLLM_PROBE = /^(?:.*\/)?__nixl_probe__\/connectivity_test$/;

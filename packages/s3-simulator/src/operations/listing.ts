@@ -76,7 +76,7 @@ export interface PageQuery {
  * common prefix, whose keys are then left out.
  */
 export function listPage(sorted: readonly string[], query: PageQuery): Page {
-  const { prefix, delimiter, after, maxEntries } = query;
+  const { prefix, after, maxEntries } = query;
   const keys: string[] = [];
   const prefixes: string[] = [];
   let last: string | undefined;
@@ -84,8 +84,7 @@ export function listPage(sorted: readonly string[], query: PageQuery): Page {
   for (let i = from; i < sorted.length; i++) {
     const key = sorted[i] ?? '';
     if (!key.startsWith(prefix)) break;
-    const mark = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
-    const common = mark < 0 ? undefined : key.slice(0, mark + delimiter.length);
+    const common = commonPrefix(key, query);
     if (common !== undefined && (common === last || common === after)) continue;
     if (keys.length + prefixes.length >= maxEntries)
       return { keys, prefixes, next: maxEntries === 0 ? undefined : last };
@@ -101,19 +100,15 @@ export function listPage(sorted: readonly string[], query: PageQuery): Page {
  * roll up into a common prefix.
  */
 function scatteredPage(keys: readonly string[], uploading: readonly string[], query: PageQuery): Page {
-  const { prefix, delimiter, after, maxEntries } = query;
+  const { prefix, after, maxEntries } = query;
   const entries = new Map<string, 'key' | 'prefix'>();
-  const commonPrefix = (key: string): string | undefined => {
-    const mark = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
-    return mark < 0 ? undefined : key.slice(0, mark + delimiter.length);
-  };
   for (const key of keys) {
     if (!key.startsWith(prefix)) continue;
-    const common = commonPrefix(key);
+    const common = commonPrefix(key, query);
     entries.set(common ?? key, common === undefined ? 'key' : 'prefix');
   }
   for (const key of uploading) {
-    const common = key.startsWith(prefix) ? commonPrefix(key) : undefined;
+    const common = key.startsWith(prefix) ? commonPrefix(key, query) : undefined;
     if (common !== undefined) entries.set(common, 'prefix');
   }
   const ordered = [...entries]
@@ -127,6 +122,12 @@ function scatteredPage(keys: readonly string[], uploading: readonly string[], qu
     prefixes: named('prefix'),
     next: ordered.length > taken.length ? taken.at(-1)?.text : undefined,
   };
+}
+
+/** What a key that starts with the prefix rolls up into; `undefined` for one that stands by itself. */
+function commonPrefix(key: string, { prefix, delimiter }: PageQuery): string | undefined {
+  const mark = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
+  return mark < 0 ? undefined : key.slice(0, mark + delimiter.length);
 }
 
 /** Where an entry stands in the order that means nothing. */

@@ -1,24 +1,10 @@
 import { KvferryError } from '@kvferry/core';
-import {
-  namedRegion,
-  namedStore,
-  resolveAddressing,
-  type S3ConnectionOptions,
-  type StoreAddress,
-} from '@kvferry/s3-protocol';
+import { namedRegion, namedStore, resolveAddressing, type StoreAddress, type StoreOptions } from '@kvferry/s3-protocol';
 import type { AddressingStyle, StoreProfile } from './profile.ts';
 import { PROVIDERS, providerOfHost, schemeOfHost } from './providers.ts';
 
-/** Options by which a store, and the bucket in it, is named. */
-export interface AddressOptions {
-  readonly bucket: string;
-  readonly endpoint?: string | undefined;
-  readonly region?: string | undefined;
-  readonly tls?: S3ConnectionOptions['tls'];
-}
-
 /** The store that the options or the environment name. Throws CONFIG_INVALID without one. */
-export function storeOf(options: AddressOptions): StoreAddress {
+export function storeOf(options: StoreOptions): StoreAddress {
   const complete = (endpoint: string): string => {
     if (endpoint.includes('://')) return endpoint;
     const host = endpoint.replace(/:\d+$/, '');
@@ -29,7 +15,7 @@ export function storeOf(options: AddressOptions): StoreAddress {
 }
 
 /** The region to sign for: the options', else the only one of this host's store, else the environment's. Throws CONFIG_INVALID without one. */
-export function regionOf(options: AddressOptions, only: string | undefined): string {
+export function regionOf(options: StoreOptions, only: string | undefined): string {
   const region = namedRegion({ region: options.region ?? only }, fail);
   return region ?? fail('`region` is required: give it, or set AWS_REGION; a store without regions takes us-east-1');
 }

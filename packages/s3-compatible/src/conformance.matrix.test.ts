@@ -1,12 +1,10 @@
-import { describeRemoteBackend } from '@kvferry/conformance/vitest';
-import { STORES, type SuiteConnection, s3Suite } from '@kvferry/s3-protocol/testing';
-import { describe, test } from 'vitest';
+import { describeOnStore, type StoreName, type SuiteConnection } from '@kvferry/s3-protocol/testing';
 import type { ProviderName } from './providers.ts';
 import { type S3CompatibleOptions, s3Compatible } from './s3-compatible.ts';
 
 /** Every store there is, over http and https, with its own profile; and the least profile, on a store that does more. */
 const RUNS: readonly (readonly [
-  store: string,
+  store: StoreName,
   scheme: 'http' | 'https',
   way: 'path' | 'virtual',
   provider: ProviderName,
@@ -21,17 +19,9 @@ const RUNS: readonly (readonly [
 
 for (const [name, scheme, way, provider] of RUNS) {
   const title = `s3-compatible (${provider}) on ${name} over ${scheme}, bucket in the ${way === 'path' ? 'path' : 'host'}`;
-  const store = await STORES[name]?.(scheme);
-  if (store === undefined) throw new Error(`there is no store ${name}`);
-  if (store.status === 'missing') {
-    console.warn(`${title} skipped: ${store.reason}`);
-    describe(title, () => test.skip(store.reason, () => {}));
-  } else {
-    describeRemoteBackend(
-      title,
-      s3Suite(store, (connection) => s3Compatible({ ...connection, ...addressed(connection, way), provider })),
-    );
-  }
+  await describeOnStore(title, name, scheme, (connection) =>
+    s3Compatible({ ...connection, ...addressed(connection, way), provider }),
+  );
 }
 
 /** The bucket in the host needs a name, which need not resolve. */

@@ -26,6 +26,7 @@ import { byteLengthOf, DataPlane, type DataPlaneParts } from './data-plane.ts';
 import { endpointUrl, requestTarget } from './endpoint.ts';
 import type { ErrorContext } from './errors.ts';
 import { Limiter } from './limiter.ts';
+import { makeWire } from './make-wire.ts';
 import { deleteObject, deleteObjects } from './operations/delete.ts';
 import { getObject } from './operations/get.ts';
 import { RangedReads } from './operations/get-ranges.ts';
@@ -297,14 +298,5 @@ class S3Driver implements BackendDriver {
     // `defineBackend` calls none of these while the backend is not open.
     if (this.#open === undefined) throw new KvferryError('NOT_OPEN', 'the backend is not open');
     return this.#open;
-  }
-}
-
-function makeWire(options: WireClientOptions): WireClient {
-  try {
-    return createWireClient(options);
-  } catch (cause) {
-    // Its message names the option, and everything but the certificates was checked before.
-    throw new KvferryError('CONFIG_INVALID', cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }

@@ -1,11 +1,11 @@
 import { describeRemoteBackend } from '@kvferry/conformance/vitest';
 import type { RemoteBackend } from '@kvferry/core';
-import { startSimulator } from '@kvferry/s3-simulator';
 import { createS3Backend } from './backend.ts';
 import { credentialProvider } from './credentials.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { type SuiteConnection, s3Suite } from './testing/conformance.ts';
-import { BUCKET, type TestStore } from './testing/stores.ts';
+import { BUCKET } from './testing/store.ts';
+import { startPlainBucket } from './testing/stores.ts';
 import type { S3Profile } from './types.ts';
 
 /** Two parts, or ranges, of what the suite calls large: so its faults strike in their midst. */
@@ -21,26 +21,16 @@ const profile: S3Profile = {
   listing: 'any',
 };
 
-const simulator = await startSimulator({ buckets: [BUCKET], minPartBytes: 1 });
-const { ca, credentials, region, url } = simulator;
-const store: TestStore = {
-  status: 'running',
-  bucket: BUCKET,
-  endpoint: url,
-  region,
-  ca,
-  credentials,
-  stop: () => simulator.close(),
-};
+const store = await startPlainBucket('http', { minPartBytes: 1 });
 
-function make({ endpoint, region: signedRegion, ...options }: SuiteConnection): RemoteBackend {
+function make({ endpoint, region, ...options }: SuiteConnection): RemoteBackend {
   const { connectTo } = options;
   const address = parseEndpoint(endpoint, 'endpoint');
   return createS3Backend({
     scheme: 's3',
-    endpoint: { ...address, bucket: BUCKET, addressing: 'path', region: signedRegion, connectTo },
+    endpoint: { ...address, bucket: BUCKET, addressing: 'path', region, connectTo },
     profile,
-    credentials: credentialProvider(credentials),
+    credentials: credentialProvider(store.credentials),
     options,
   });
 }

@@ -1,28 +1,20 @@
-import { type Key, KvferryError, type Operation } from '@kvferry/core';
-import { type WireClient, WireError, type WireRequest, type WireResponse } from '@kvferry/wire';
+import { KvferryError, type Operation } from '@kvferry/core';
+import { type WireClient, WireError, type WireResponse } from '@kvferry/wire';
 import { orAborted } from './abort.ts';
 import { type Attempt, type Attempts, Refusal } from './attempts.ts';
-import { escapeKey, type RequestTarget } from './endpoint.ts';
+import type { RequestTarget } from './endpoint.ts';
 import { readErrorDocument } from './error-body.ts';
 import { type ErrorContext, errorOfWire, judgeAnswer, type StoreAnswer } from './errors.ts';
 import type { Limiter } from './limiter.ts';
+import { type RequestHead, signRequest } from './sign-request.ts';
 import type { ServerClock } from './signing/clock.ts';
 import type { Signer } from './signing/sigv4.ts';
 import { publishRecord, recordsWanted } from './telemetry.ts';
 import type { CredentialProvider, SigningCredentials } from './types.ts';
 
 /** One object request, as an operation describes it. */
-export interface ObjectRequest<Result> {
+export interface ObjectRequest<Result> extends RequestHead {
   readonly operation: Operation;
-  readonly method: WireRequest['method'];
-  /** Empty for the bucket itself. */
-  readonly key: Key;
-  /** Escaped, sorted by name, every name with its `=`. Default: none. */
-  readonly query?: string | undefined;
-  /** `x-amz-*` headers, name and value in turn. They are signed. */
-  readonly signedHeaders: readonly string[];
-  /** Headers that are not signed. */
-  readonly plainHeaders: readonly string[];
   /** As the signature covers it. Default: that of every request without a payload. */
   readonly payloadHash?: string | undefined;
   readonly body?: readonly Uint8Array[] | undefined;
@@ -122,30 +114,14 @@ export class DataPlane {
     let fresh: WireClient | undefined;
     try {
       if (attempt.freshConnection || request.freshConnection) fresh = makeFreshWire?.();
-      const path = target.pathPrefix + escapeKey(request.key);
-      const query = request.query ?? '';
       // After the slot: a request may have waited for it long enough for its date to grow stale.
       const signedAtMs = clock.now();
-      const headers =
-        credentials === 'anonymous'
-          ? request.signedHeaders.slice()
-          : signer.sign(
-              {
-                method: request.method,
-                path,
-                query,
-                host: target.hostHeader,
-                headers: request.signedHeaders,
-                payloadHash: request.payloadHash ?? emptyPayloadHash,
-              },
-              credentials,
-              signedAtMs,
-            );
-      for (const part of request.plainHeaders) headers.push(part);
+      const payloadHash = request.payloadHash ?? emptyPayloadHash;
+      const { headers, path } = signRequest(request, { signer, target, credentials, payloadHash, nowMs: signedAtMs });
       const response = await (fresh ?? wire).request({
         origin: target.origin,
         method: request.method,
-        path: query === '' ? path : `${path}?${query}`,
+        path,
         headers,
         body: request.body,
         into: request.into,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isErrorDocument, readErrorDocument } from './error-body.ts';
+import { isErrorDocument, readErrorDocument, xmlFields } from './error-body.ts';
 
 const read = (text: string) => readErrorDocument(new TextEncoder().encode(text));
 
@@ -62,4 +62,10 @@ it.each([
   ['x<Error>', false],
 ])('isErrorDocument: %j is %s', (text, expected) => {
   expect(isErrorDocument(text)).toBe(expected);
+});
+
+it('xmlFields reads every element of a name, in order', () => {
+  const listing = '<List><Key>a&amp;b</Key><Size>1</Size><Key></Key><Key> &#x63; </Key><Key><Sub/></Key></List>';
+  expect(xmlFields(listing, 'Key')).toEqual(['a&b', '', ' c ']);
+  expect(xmlFields(listing, 'Name')).toEqual([]);
 });

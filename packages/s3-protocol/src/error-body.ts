@@ -48,6 +48,12 @@ export function xmlField(text: string, name: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
+/** Texts of all elements of this name that have nothing but text in them, in order, with their entities read. */
+export function xmlFields(text: string, name: string): string[] {
+  const elements = text.matchAll(new RegExp(`<${name}>([^<]*)</${name}>`, 'g'));
+  return Array.from(elements, ([, content = '']) => unescapeEntities(content));
+}
+
 const named: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };
 
 function unescapeEntities(text: string): string {

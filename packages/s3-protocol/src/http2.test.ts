@@ -1,10 +1,9 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { RemoteBackend } from '@kvferry/core';
 import type { Simulator } from '@kvferry/s3-simulator';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { REQUEST_CHANNEL } from './telemetry.ts';
+import { describe, expect, it } from 'vitest';
 import {
   BUCKET,
+  onRecord,
   openBackend,
   SHORT_TIMEOUTS,
   sameBytes,
@@ -59,9 +58,7 @@ describe('the protocol', () => {
 
   it('is in the record of each request', async () => {
     const records: RequestRecord[] = [];
-    const note = (record: unknown): void => void records.push(record as RequestRecord);
-    subscribe(REQUEST_CHANNEL, note);
-    onTestFinished(() => void unsubscribe(REQUEST_CHANNEL, note));
+    onRecord((record) => void records.push(record));
     const store = await startH2Store();
     const backend = await openH2(store);
     await backend.put([{ key: 'k', parts: [sampleBytes(100)] }]);

@@ -1,7 +1,14 @@
 export { createS3Backend } from './backend.ts';
 export { credentialProvider } from './credentials.ts';
-export { type Addressing, parseEndpoint, resolveAddressing, type StoreAddress } from './endpoint.ts';
-export { xmlField } from './error-body.ts';
+export {
+  type Addressing,
+  endpointUrl,
+  escapeQueryValue,
+  parseEndpoint,
+  resolveAddressing,
+  type StoreAddress,
+} from './endpoint.ts';
+export { xmlField, xmlFields } from './error-body.ts';
 export { type FirstLook, lookAtStore, type StoreCertificate } from './first-look.ts';
 export { namedRegion, namedStore, type StoreOptions } from './named-store.ts';
 export { checkChoice, checkConnectionOptions } from './options.ts';
@@ -22,3 +29,4 @@ export type {
   SessionRequest,
   SigningCredentials,
 } from './types.ts';
+export { completeDocument, isCompleteResult, type UploadedPart, uploadIdOf } from './upload-documents.ts';

@@ -1,20 +1,19 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { bufferPool, type GetResult, type RemoteBackend } from '@kvferry/core';
 import type { PutObjectOptions, Simulator } from '@kvferry/s3-simulator';
 import { createWireClient, type WireClient } from '@kvferry/wire';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadDigests } from './checksum.ts';
-import { REQUEST_CHANNEL } from './telemetry.ts';
 import {
   type BackendOverrides,
   BUCKET,
+  onRecord,
   openBackend,
   sameBytes,
   sampleBytes,
   startStore,
   until,
 } from './testing/store.ts';
-import type { MultipartProfile, RequestRecord } from './types.ts';
+import type { MultipartProfile } from './types.ts';
 
 /** A read may be cut as finely as one likes, so that the tests need no large values. */
 const PART = 64 * 1024;
@@ -233,12 +232,10 @@ describe('an object that is replaced while it is read', () => {
 
   /** Replaces the object as soon as such a request has been answered, so many times. */
   function replaceAfter(method: 'HEAD' | 'GET', store: Simulator, values: Uint8Array[]): void {
-    const note = (message: unknown): void => {
-      const value = (message as RequestRecord).method === method ? values.shift() : undefined;
+    onRecord((record) => {
+      const value = record.method === method ? values.shift() : undefined;
       if (value !== undefined) void store.putObject(BUCKET, 'k', value);
-    };
-    subscribe(REQUEST_CHANNEL, note);
-    onTestFinished(() => void unsubscribe(REQUEST_CHANNEL, note));
+    });
   }
 
   it('is read again from the beginning', async () => {
@@ -297,11 +294,9 @@ describe('an object that is replaced while it is read', () => {
 
   it('by nothing is a miss', async () => {
     const store = await storeWith();
-    const note = (message: unknown): void => {
-      if ((message as RequestRecord).method === 'HEAD') store.deleteObject(BUCKET, 'k');
-    };
-    subscribe(REQUEST_CHANNEL, note);
-    onTestFinished(() => void unsubscribe(REQUEST_CHANNEL, note));
+    onRecord(({ method }) => {
+      if (method === 'HEAD') store.deleteObject(BUCKET, 'k');
+    });
     expect(await read(await openRanged(store))).toEqual({ status: 'miss' });
   });
 });

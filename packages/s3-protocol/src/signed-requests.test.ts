@@ -57,6 +57,31 @@ test("a clock that is wrong is the machine's affair, not the store's", async () 
   expect((await put(way, 'a', Buffer.from('value'))).status).toBe(200);
 });
 
+test('certificates that are none are an error of the options, as for a backend', async () => {
+  const simulator = await startStore();
+  const tls = { ca: '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n' };
+  const opening = signedRequests(
+    pathEndpoint(simulator),
+    credentialProvider(simulator.credentials),
+    { bucket: BUCKET, tls },
+    signal,
+  );
+  await expect(opening).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+});
+
+test('a request that waits for credentials ends with its signal', async () => {
+  const simulator = await startStore();
+  const fixed = credentialProvider(simulator.credentials);
+  let asked = 0;
+  const slow = { ...fixed, get: () => (asked++ === 0 ? fixed.get() : new Promise<never>(() => {})) };
+  const way = await signedRequests(pathEndpoint(simulator), slow, { bucket: BUCKET }, signal);
+  onTestFinished(() => way.close());
+  const interrupt = new AbortController();
+  const sent = way.send({ operation: 'get', method: 'GET', key: 'a', signal: interrupt.signal });
+  interrupt.abort();
+  await expect(sent).rejects.toMatchObject({ code: 'ABORTED', operation: 'get' });
+});
+
 test('says whose requests they are, without a secret', async () => {
   const simulator = await startStore();
   const way = await opened(pathEndpoint(simulator), simulator.credentials);

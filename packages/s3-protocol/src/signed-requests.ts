@@ -1,11 +1,13 @@
 import { KvferryError, type Operation } from '@kvferry/core';
-import { createWireClient, type WireClient } from '@kvferry/wire';
+import type { WireClient } from '@kvferry/wire';
 import { orAborted } from './abort.ts';
 import { type Checksums, crc32cOf, loadDigests } from './checksum.ts';
-import { escapeKey, type RequestTarget, requestTarget } from './endpoint.ts';
+import { type RequestTarget, requestTarget } from './endpoint.ts';
 import { type ErrorDocument, readErrorDocument } from './error-body.ts';
 import { type ErrorContext, errorOfWire, judgeAnswer } from './errors.ts';
+import { makeWire } from './make-wire.ts';
 import { resolveCa } from './options.ts';
+import { signRequest } from './sign-request.ts';
 import { ServerClock } from './signing/clock.ts';
 import { Signer, UNSIGNED_PAYLOAD } from './signing/sigv4.ts';
 import type { CredentialProvider, S3ConnectionOptions, S3Endpoint } from './types.ts';
@@ -57,7 +59,7 @@ export async function signedRequests(
   signal: AbortSignal,
 ): Promise<SignedRequests> {
   const [ca, checksums] = await orAborted(Promise.all([resolveCa(options), loadDigests(), credentials.get()]), signal);
-  const wire = createWireClient({ timeouts: options.timeouts, ca, http2: options.http2 });
+  const wire = makeWire({ timeouts: options.timeouts, ca, http2: options.http2 });
   return new OpenRequests(endpoint, credentials, wire, checksums);
 }
 
@@ -110,25 +112,25 @@ class OpenRequests implements SignedRequests {
   }
 
   async #sendOnce(request: SignedRequest, signedAtMs: number): Promise<SignedAnswer> {
-    const { body, key, method, operation, query = '', signal } = request;
-    const { hostHeader, origin, pathPrefix } = this.#target;
-    const path = pathPrefix + escapeKey(key);
-    const signed: string[] = [];
-    const plain: string[] = [];
+    const { body, key, method, operation, query, signal } = request;
+    const signedHeaders: string[] = [];
+    const plainHeaders: string[] = [];
     const given = request.headers ?? [];
     for (let i = 0; i < given.length; i += 2) {
       const name = given[i] as string;
-      (name.startsWith('x-amz-') ? signed : plain).push(name, given[i + 1] as string);
+      (name.startsWith('x-amz-') ? signedHeaders : plainHeaders).push(name, given[i + 1] as string);
     }
     try {
-      const credentials = await this.#credentials.get();
-      const signable = { method, path, query, host: hostHeader, headers: signed, payloadHash: UNSIGNED_PAYLOAD };
-      const headers = credentials === 'anonymous' ? signed : this.#signer.sign(signable, credentials, signedAtMs);
+      const credentials = await orAborted(Promise.resolve(this.#credentials.get(signal)), signal);
+      const { headers, path } = signRequest(
+        { method, key, query, signedHeaders, plainHeaders },
+        { signer: this.#signer, target: this.#target, credentials, payloadHash: UNSIGNED_PAYLOAD, nowMs: signedAtMs },
+      );
       const response = await this.#wire.request({
-        origin,
+        origin: this.#target.origin,
         method,
-        path: query === '' ? path : `${path}?${query}`,
-        headers: [...headers, ...plain],
+        path,
+        headers,
         body: body === undefined ? undefined : [body],
         signal,
       });

@@ -1,14 +1,11 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { expect, it, onTestFinished } from 'vitest';
-import { PASSED_OVER_CHANNEL, REQUEST_CHANNEL } from './telemetry.ts';
-import { BUCKET, collect, openBackend, sampleBytes, startStore } from './testing/store.ts';
+import { expect, it } from 'vitest';
+import { PASSED_OVER_CHANNEL } from './telemetry.ts';
+import { BUCKET, collect, onMessage, onRecord, openBackend, sampleBytes, startStore } from './testing/store.ts';
 import type { RequestRecord } from './types.ts';
 
 function collectRecords(): RequestRecord[] {
   const records: RequestRecord[] = [];
-  const note = (message: unknown) => records.push(message as RequestRecord);
-  subscribe(REQUEST_CHANNEL, note);
-  onTestFinished(() => void unsubscribe(REQUEST_CHANNEL, note));
+  onRecord((record) => void records.push(record));
   return records;
 }
 
@@ -64,9 +61,7 @@ it('tells of objects that a listing passes over', async () => {
   for (const name of ['key', '/no/key']) await store.putObject(BUCKET, name, sampleBytes(3), { lastModified });
   const backend = await openBackend(store);
   const records: unknown[] = [];
-  const note = (message: unknown) => records.push(message);
-  subscribe(PASSED_OVER_CHANNEL, note);
-  onTestFinished(() => void unsubscribe(PASSED_OVER_CHANNEL, note));
+  onMessage(PASSED_OVER_CHANNEL, (message) => void records.push(message));
   await collect(backend.list());
   const modifiedMs = lastModified.getTime();
   expect(records).toEqual([{ backend: `s3://${BUCKET}`, name: '/no/key', byteLength: 3, modifiedMs }]);

@@ -1,6 +1,6 @@
 import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { RemoteBackend } from '@kvferry/core';
-import { BUCKET, collect, STORES, sdkClient, type TestStore } from '@kvferry/s3-protocol/testing';
+import { BUCKET, collect, STORE_NAMES, sdkClient, startForTest, type TestStore } from '@kvferry/s3-protocol/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { s3 } from './s3.ts';
 
@@ -35,16 +35,11 @@ async function open(store: TestStore, addressing: 'path' | 'virtual'): Promise<R
 }
 
 describe.each(['http', 'https'] as const)('over %s', (scheme) => {
-  test.for(Object.entries(STORES))(
+  test.for(STORE_NAMES)(
     '%s: what we write the AWS SDK reads, and the other way round',
     { timeout: 60_000 },
-    async ([name, start], { skip }) => {
-      const store = await start(scheme);
-      if (store.status === 'missing') {
-        console.warn(`${name} skipped: ${store.reason}`);
-        return skip(store.reason);
-      }
-      onTestFinished(() => store.stop());
+    async (name, { skip }) => {
+      const store = await startForTest(name, scheme, skip);
       const sdk = sdkClient(store);
       onTestFinished(() => sdk.destroy());
 

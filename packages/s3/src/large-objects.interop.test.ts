@@ -9,7 +9,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import type { RemoteBackend } from '@kvferry/core';
-import { BUCKET, STORES, sdkClient, type TestStore } from '@kvferry/s3-protocol/testing';
+import { BUCKET, STORE_NAMES, sdkClient, startForTest, type TestStore } from '@kvferry/s3-protocol/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { s3 } from './s3.ts';
 
@@ -69,16 +69,11 @@ async function uploadBySdk(
 }
 
 for (const scheme of ['http', 'https'] as const) {
-  test.for(Object.entries(STORES))(
+  test.for(STORE_NAMES)(
     `%s over ${scheme}: large values go in parts and come by ranges, to and from the AWS SDK too`,
     { timeout: 120_000 },
-    async ([name, start], { skip }) => {
-      const store = await start(scheme);
-      if (store.status === 'missing') {
-        console.warn(`${name} skipped: ${store.reason}`);
-        return skip(store.reason);
-      }
-      onTestFinished(() => store.stop());
+    async (name, { skip }) => {
+      const store = await startForTest(name, scheme, skip);
       const sdk = sdkClient(store);
       onTestFinished(() => sdk.destroy());
       const backend = await open(store);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { KvferryError } from '@kvferry/core';
 import type { SignedRequests } from '@kvferry/s3-protocol';
 import type { AddressingStyle } from '../profile.ts';
-import { messageOf, type Trial } from './trial.ts';
+import { errorOf, messageOf, type Trial } from './trial.ts';
 import type { ProbeFinding } from './types.ts';
 
 /** Ways to the bucket that lead to one and the same place, the better first, and what each way met. */
@@ -40,7 +40,7 @@ export async function findWays(
     try {
       const value = await tryWay(trial, style, way);
       const [first] = ways;
-      if (first === undefined || (await reads(trial, way, first.style, first.value))) {
+      if (first === undefined || (await trial.holds(way, nameFor(first.style), first.value))) {
         ways.push({ style, way, value });
         note(style, 'yes', 'what is written is read');
       } else {
@@ -72,23 +72,18 @@ async function tryWay(trial: Trial, style: AddressingStyle, way: SignedRequests)
   // Without the right to list, AWS answers 403 for an absent key: what is written tells.
   if (verdict !== 'miss' && verdict.code !== 'PERMISSION_DENIED') throw verdict;
   const value = randomBytes(64);
-  const key = trial.key(`addressing-${style}`);
+  const key = trial.key(nameFor(style));
   const headers = ['content-type', 'application/octet-stream'];
   const stored = await trial.send(way, { operation: 'put', method: 'PUT', key, headers, body: value });
-  if (stored.status !== 200) throw errorOf(way, stored, 'put');
-  if (!(await reads(trial, way, style, value))) throw new KvferryError('UNKNOWN', 'what is written is not read');
+  if (stored.status !== 200) throw errorOf(way, 'put', stored);
+  if (!(await trial.holds(way, nameFor(style), value)))
+    throw new KvferryError('UNKNOWN', 'what is written is not read');
   return value;
 }
 
-async function reads(trial: Trial, way: SignedRequests, style: AddressingStyle, value: Uint8Array): Promise<boolean> {
-  const key = trial.key(`addressing-${style}`);
-  const answer = await trial.send(way, { operation: 'get', method: 'GET', key });
-  return answer.status === 200 && Buffer.compare(answer.body, value) === 0;
-}
-
-function errorOf(way: SignedRequests, answer: Parameters<SignedRequests['judge']>[1], operation: 'put'): KvferryError {
-  const verdict = way.judge({ operation }, answer);
-  return verdict === 'miss' ? new KvferryError('UNKNOWN', 'the store says that the key is not there') : verdict;
+/** The key that is written in this way. */
+function nameFor(style: AddressingStyle): string {
+  return `addressing-${style}`;
 }
 
 /** Whether the advice is to address the bucket in another way. */

@@ -26,10 +26,12 @@ export const checksumCheck: Check = {
 };
 
 async function tryWrong(bench: Bench): Promise<void> {
-  const { headers: _, ...request } = bench.putRequest('wrong', randomBytes(4096));
   const answer = await bench.trial.send(bench.way, {
-    ...request,
+    operation: 'put',
+    method: 'PUT',
+    key: bench.trial.key('wrong'),
     headers: ['content-type', 'application/octet-stream', 'x-amz-checksum-crc32c', bench.way.crc32c(randomBytes(64))],
+    body: randomBytes(4096),
   });
   const isAbsent = await bench.isAbsent('wrong');
   if (answer.status === 200) {

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { SignedAnswer } from '@kvferry/s3-protocol';
+import { type SignedAnswer, xmlField } from '@kvferry/s3-protocol';
 import type { Bench, Check } from './check.ts';
 import { namesListed, queryOf } from './trial.ts';
-import { element } from './xml.ts';
 
 /** Written in this order. In order of bytes capitals come first. */
 const NAMES = ['zeta', 'alpha', 'Alpha', 'alpha-2', 'folder/one'];
@@ -18,13 +17,8 @@ export const listCheck: Check = {
     if (all.toSorted(byBytes).join() !== own.join()) {
       throw new Error(`of ${own.length} keys just written, a listing has ${all.length}`);
     }
-    bench.note(
-      'list.order',
-      all.join() === own.join() ? 'yes' : 'no',
-      all.join() === own.join()
-        ? 'names come in order of their bytes'
-        : 'names come in another order than that of their bytes',
-    );
+    if (all.join() === own.join()) bench.note('list.order', 'yes', 'names come in order of their bytes');
+    else bench.note('list.order', 'no', 'names come in another order than that of their bytes');
 
     await tryPrefix(bench, folder);
     await tryPages(bench, folder, own);
@@ -56,7 +50,7 @@ async function tryPages(bench: Bench, folder: string, own: readonly string[]): P
   do {
     const answer = await list(bench, { prefix: folder, 'max-keys': '2', 'continuation-token': token });
     names.push(...namesListed(answer));
-    token = element(new TextDecoder().decode(answer.body), 'NextContinuationToken');
+    token = xmlField(new TextDecoder().decode(answer.body), 'NextContinuationToken');
     pages += 1;
   } while (token !== undefined && pages <= own.length);
   const isWhole = names.toSorted(byBytes).join() === own.join();

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { SignedAnswer } from '@kvferry/s3-protocol';
+import { completeDocument, isCompleteResult, type UploadedPart, uploadIdOf } from '@kvferry/s3-protocol';
 import { S3_PARTS } from '../providers.ts';
 import type { Bench, Check } from './check.ts';
 import { answered, messageOf, queryOf } from './trial.ts';
-import { element } from './xml.ts';
 
 /** The least that S3 takes as a part that is not the last. */
 const PART_BYTES = 5 * 1024 ** 2;
@@ -55,7 +54,6 @@ async function upload(bench: Bench, name: string, value: Uint8Array, kind: 'full
   const { trial, way } = bench;
   const key = trial.key(name);
   const isFull = kind === 'full-object';
-  const crcOf = (bytes: Uint8Array): string[] => (isFull ? ['x-amz-checksum-crc32c', way.crc32c(bytes)] : []);
   const asked = isFull ? ['x-amz-checksum-algorithm', 'CRC32C', 'x-amz-checksum-type', 'FULL_OBJECT'] : [];
   const begun = await trial.send(way, {
     operation: 'put',
@@ -64,18 +62,19 @@ async function upload(bench: Bench, name: string, value: Uint8Array, kind: 'full
     query: 'uploads=',
     headers: ['content-type', 'application/octet-stream', ...asked],
   });
-  const uploadId = element(textOf(begun), 'UploadId');
+  const uploadId = uploadIdOf(begun.body);
   if (begun.status !== 200 || uploadId === undefined) throw bench.error('put', begun);
   trial.uploadBegan(way, key, uploadId);
 
-  let parts = '';
+  const parts: UploadedPart[] = [];
   for (const [index, body] of [value.subarray(0, PART_BYTES), value.subarray(PART_BYTES)].entries()) {
     const query = queryOf({ partNumber: String(index + 1), uploadId });
-    const answer = await trial.send(way, { operation: 'put', method: 'PUT', key, query, headers: crcOf(body), body });
+    const crc32c = isFull ? way.crc32c(body) : undefined;
+    const headers = crc32c === undefined ? [] : ['x-amz-checksum-crc32c', crc32c];
+    const answer = await trial.send(way, { operation: 'put', method: 'PUT', key, query, headers, body });
     const etag = answer.headers.get('etag');
     if (answer.status !== 200 || etag === undefined) throw bench.error('put', answer);
-    const crc = isFull ? `<ChecksumCRC32C>${way.crc32c(body)}</ChecksumCRC32C>` : '';
-    parts += `<Part><PartNumber>${index + 1}</PartNumber><ETag>${etag}</ETag>${crc}</Part>`;
+    parts.push({ etag, crc32c });
   }
   const completed = await trial.send(way, {
     operation: 'put',
@@ -85,15 +84,12 @@ async function upload(bench: Bench, name: string, value: Uint8Array, kind: 'full
     headers: [
       'content-type',
       'application/xml',
-      ...crcOf(value),
-      ...(isFull ? ['x-amz-checksum-type', 'FULL_OBJECT'] : []),
+      ...(isFull ? ['x-amz-checksum-crc32c', way.crc32c(value), 'x-amz-checksum-type', 'FULL_OBJECT'] : []),
     ],
-    body: Buffer.from(
-      `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${parts}</CompleteMultipartUpload>`,
-    ),
+    body: Buffer.from(completeDocument(parts)),
   });
   // S3 may say 200 before it knows, and an error in the body.
-  if (completed.status !== 200 || textOf(completed).includes('<Error>')) throw bench.error('put', completed);
+  if (completed.status !== 200 || !isCompleteResult(completed.body)) throw bench.error('put', completed);
   trial.uploadEnded(uploadId);
 }
 
@@ -117,8 +113,4 @@ async function checksumProblem(bench: Bench, name: string, value: Uint8Array): P
   const crc = answer.headers.get('x-amz-checksum-crc32c');
   if (crc === way.crc32c(value)) return undefined;
   return crc === undefined ? 'HEAD gives no CRC32C of it' : `HEAD gives ${crc}, which is not the CRC32C of the whole`;
-}
-
-function textOf(answer: SignedAnswer): string {
-  return new TextDecoder().decode(answer.body);
 }

@@ -1,6 +1,6 @@
 import type { SignedAnswer, SignedRequests } from '@kvferry/s3-protocol';
 import type { StoreProfile } from '../profile.ts';
-import { messageOf, type Trial, type TrialRequest } from './trial.ts';
+import { errorOf, messageOf, type Trial, type TrialRequest } from './trial.ts';
 import type { ProbeFinding, ProbeSubject } from './types.ts';
 
 /** Some subjects that are found out together. */
@@ -74,9 +74,8 @@ export class Bench {
   }
 
   /** Whether a key holds exactly these bytes. */
-  async holdsBytes(name: string, bytes: Uint8Array): Promise<boolean> {
-    const answer = await this.get(name);
-    return answer.status === 200 && Buffer.compare(answer.body, bytes) === 0;
+  holdsBytes(name: string, bytes: Uint8Array): Promise<boolean> {
+    return this.trial.holds(this.way, name, bytes);
   }
 
   /** Whether a key is absent. Throws for an answer that does not say. */
@@ -90,7 +89,6 @@ export class Bench {
 
   /** What an answer that was none to go on with means. */
   error(operation: 'put' | 'get' | 'list' | 'delete', answer: SignedAnswer): Error {
-    const verdict = this.way.judge({ operation }, answer);
-    return verdict === 'miss' ? new Error('the store says that the key is not there') : verdict;
+    return errorOf(this.way, operation, answer);
   }
 }

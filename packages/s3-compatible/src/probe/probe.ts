@@ -3,6 +3,7 @@ import {
   checkChoice,
   checkConnectionOptions,
   credentialProvider,
+  endpointUrl,
   resolveAddressing,
   type S3Endpoint,
   type SignedRequests,
@@ -81,7 +82,7 @@ export async function probe(options: ProbeOptions, call: CallOptions = {}): Prom
     outcome = { error: new KvferryError('ABORTED', 'the call was aborted', { cause: call.signal.reason }) };
   if ('error' in outcome) throw withLeftovers(outcome.error, leftovers);
   return {
-    endpoint: urlOf(endpoint),
+    endpoint: endpointUrl(endpoint),
     bucket: endpoint.bucket,
     region: endpoint.region,
     identity: credentials.describe(),
@@ -92,10 +93,6 @@ export async function probe(options: ProbeOptions, call: CallOptions = {}): Prom
     seconds: (performance.now() - startMs) / 1000,
     leftovers,
   };
-}
-
-function urlOf({ host, port, scheme }: Omit<S3Endpoint, 'addressing'>): string {
-  return new URL(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`).origin;
 }
 
 interface ProbeTarget {

@@ -1,5 +1,5 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
-import { BUCKET, STORES, sdkClient, type TestStore } from '@kvferry/s3-protocol/testing';
+import { BUCKET, sdkClient, startForTest, type TestStore } from '@kvferry/s3-protocol/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { PROVIDERS, type ProviderName } from '../providers.ts';
 import { probe } from './probe.ts';
@@ -37,13 +37,6 @@ describe.each(['http', 'https'] as const)('over %s', (scheme) => {
     ['MinIO', 'minio'],
     ['versitygw', 'versitygw'],
   ] as const)('%s does what its profile says', { timeout: 120_000 }, async ([name, provider], { skip }) => {
-    const store = await STORES[name]?.(scheme);
-    if (store?.status !== 'running') {
-      const reason = store?.reason ?? `there is no store ${name}`;
-      console.warn(`${name} skipped: ${reason}`);
-      return skip(reason);
-    }
-    onTestFinished(() => store.stop());
-    await expectFound(store, provider);
+    await expectFound(await startForTest(name, scheme, skip), provider);
   });
 });

@@ -1,8 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KvferryError } from '@kvferry/core';
-import type { SignedAnswer, SignedRequest, SignedRequests } from '@kvferry/s3-protocol';
-import { elements } from './xml.ts';
+import {
+  escapeQueryValue,
+  type SignedAnswer,
+  type SignedRequest,
+  type SignedRequests,
+  xmlField,
+  xmlFields,
+} from '@kvferry/s3-protocol';
 
 /** Requests that a probe sends at most, tidying up not counted; a store that makes it send more is given up on. */
 const MAX_REQUESTS = 400;
@@ -28,10 +34,9 @@ export class Trial {
   readonly #late = new AbortController();
   readonly #writes = new Set<Promise<unknown>>();
   readonly #unanswered = new Set<string>();
-  /** By `style key`: one key may have been written in two ways, and so to two places. */
-  readonly #own = new Map<string, { readonly way: SignedRequests; readonly key: string }>();
+  /** Keys by the way in which they were written: one key may have been written in two, and so to two places. */
+  readonly #own = new Map<SignedRequests, Set<string>>();
   readonly #uploads = new Map<string, { readonly way: SignedRequests; readonly key: string }>();
-  readonly #ids = new Map<SignedRequests, number>();
   #requests = 0;
   #bytes = 0;
 
@@ -58,18 +63,8 @@ export class Trial {
   }
 
   /** Sends a request. What comes as overload, or not at all, is tried again a few times. */
-  async send(way: SignedRequests, request: TrialRequest): Promise<SignedAnswer> {
-    for (let attempt = 1; ; attempt++) {
-      const last = attempt === ATTEMPTS;
-      try {
-        const answer = await this.sendOnce(way, request);
-        const overload = answer.status === 429 || (answer.status >= 500 && answer.status !== 501);
-        if (!overload || last) return answer;
-      } catch (thrown) {
-        if (last || !KvferryError.is(thrown) || thrown.retry !== 'later') throw thrown;
-      }
-      await sleep(100 * 2 ** attempt, undefined, { signal: this.#signal });
-    }
+  send(way: SignedRequests, request: TrialRequest): Promise<SignedAnswer> {
+    return repeated(this.#signal, () => this.sendOnce(way, request));
   }
 
   /** Sends a request once. */
@@ -88,9 +83,16 @@ export class Trial {
     return answer;
   }
 
+  /** Whether an own key, asked for in this way, holds exactly these bytes. */
+  async holds(way: SignedRequests, name: string, bytes: Uint8Array): Promise<boolean> {
+    const answer = await this.send(way, { operation: 'get', method: 'GET', key: this.key(name) });
+    return answer.status === 200 && Buffer.compare(answer.body, bytes) === 0;
+  }
+
   async #write(way: SignedRequests, request: TrialRequest): Promise<SignedAnswer> {
     const { key } = request;
-    this.#own.set(`${this.#idOf(way)} ${key}`, { way, key });
+    const own = this.#own.get(way) ?? new Set();
+    this.#own.set(way, own.add(key));
     const { signal } = this.#late;
     const pending = way.send({ ...request, signal });
     this.#writes.add(pending);
@@ -128,7 +130,7 @@ export class Trial {
       await remove(`the upload ${uploadId} of ${key}`, way, { operation: 'put', method: 'DELETE', key, query });
     }
     // Single deletes, which every store has; eight at a time.
-    const keys = [...this.#own.values()];
+    const keys = [...this.#own].flatMap(([way, own]) => Array.from(own, (key) => ({ way, key })));
     const take = async (): Promise<void> => {
       for (let next = keys.pop(); next !== undefined; next = keys.pop()) {
         const { way, key } = next;
@@ -138,41 +140,39 @@ export class Trial {
     await Promise.all(Array.from({ length: 8 }, take));
     return leftovers;
   }
-
-  #idOf(way: SignedRequests): number {
-    const id = this.#ids.get(way) ?? this.#ids.size;
-    this.#ids.set(way, id);
-    return id;
-  }
 }
 
 /** Whether a request left nothing, or why it may not have. */
 async function removed(way: SignedRequests, request: TrialRequest, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const answer = await repeated(signal, () => way.send({ ...request, signal }));
+    return answer.status < 300 || answer.status === 404 ? undefined : answered(answer);
+  } catch (thrown) {
+    return messageOf(thrown);
+  }
+}
+
+/** What comes as overload, or not at all, is asked for again a few times. */
+async function repeated(signal: AbortSignal, send: () => Promise<SignedAnswer>): Promise<SignedAnswer> {
   for (let attempt = 1; ; attempt++) {
-    let problem: string;
+    const last = attempt === ATTEMPTS;
     try {
-      const answer = await way.send({ ...request, signal });
-      if (answer.status < 300 || answer.status === 404) return undefined;
-      problem = answered(answer);
-      if (answer.status < 500 && answer.status !== 429) return problem;
+      const answer = await send();
+      const overload = answer.status === 429 || (answer.status >= 500 && answer.status !== 501);
+      if (!overload || last) return answer;
     } catch (thrown) {
-      problem = messageOf(thrown);
+      if (last || !KvferryError.is(thrown) || thrown.retry !== 'later') throw thrown;
     }
-    if (attempt === ATTEMPTS || signal.aborted) return problem;
-    await sleep(100 * 2 ** attempt, undefined, { signal }).catch(() => {});
+    await sleep(100 * 2 ** attempt, undefined, { signal });
   }
 }
 
 /** Parameters as they go on the request line and into the signature: sorted by name, everything escaped but letters, digits and `-_.~`. */
 export function queryOf(parameters: Readonly<Record<string, string | undefined>>): string {
   return Object.entries(parameters)
-    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${escaped(value)}`]))
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${escapeQueryValue(value)}`]))
     .toSorted()
     .join('&');
-}
-
-function escaped(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** An answer in words: `412 PreconditionFailed`. */
@@ -180,12 +180,22 @@ export function answered({ document, status }: SignedAnswer): string {
   return document.code === undefined ? String(status) : `${status} ${document.code}`;
 }
 
+/** What an answer that was none to go on with means. */
+export function errorOf(
+  way: SignedRequests,
+  operation: SignedRequest['operation'],
+  answer: SignedAnswer,
+): KvferryError {
+  const verdict = way.judge({ operation }, answer);
+  return verdict === 'miss' ? new KvferryError('UNKNOWN', 'the store says that the key is not there') : verdict;
+}
+
 /** Names in a listing's answer, as they are. */
 export function namesListed(answer: SignedAnswer): string[] {
   const document = new TextDecoder().decode(answer.body);
-  const names = elements(document, 'Key');
+  const names = xmlFields(document, 'Key');
   // A store that does not know the parameter does not echo it, and sends names as they are.
-  if (elements(document, 'EncodingType')[0] !== 'url') return names;
+  if (xmlField(document, 'EncodingType') !== 'url') return names;
   return names.map((name) => decodeURIComponent(name.replaceAll('+', ' ')));
 }
 

@@ -1,8 +1,10 @@
 import { GetObjectCommand, NoSuchKey, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { ConformanceSuite } from '@kvferry/conformance';
+import { describeRemoteBackend } from '@kvferry/conformance/vitest';
 import type { RemoteBackend } from '@kvferry/core';
+import { describe, test } from 'vitest';
 import type { S3ConnectionOptions } from '../types.ts';
-import { sdkClient, type TestStore } from './stores.ts';
+import { STORES, type StoreName, sdkClient, type TestStore } from './stores.ts';
 
 /** What a suite gives a backend package's factory: where the store is, through the proxy or past it, and limits that fit a test. */
 export type SuiteConnection = S3ConnectionOptions & { readonly endpoint: string; readonly region: string };
@@ -54,4 +56,20 @@ export function s3Suite(store: TestStore, make: (connection: SuiteConnection) =>
       },
     }),
   };
+}
+
+/** Registers the suite on one of the stores; where that is not on this machine, a skipped test with the reason. */
+export async function describeOnStore(
+  title: string,
+  name: StoreName,
+  scheme: 'http' | 'https',
+  make: (connection: SuiteConnection) => RemoteBackend,
+): Promise<void> {
+  const store = await STORES[name](scheme);
+  if (store.status === 'running') {
+    describeRemoteBackend(title, s3Suite(store, make));
+    return;
+  }
+  console.warn(`${title} skipped: ${store.reason}`);
+  describe(title, () => test.skip(store.reason, () => {}));
 }

@@ -1,10 +1,11 @@
-export { type SuiteConnection, s3Suite } from './conformance.ts';
+export { describeOnStore, type SuiteConnection, s3Suite } from './conformance.ts';
+export { BUCKET, collect } from './store.ts';
 export {
-  BUCKET,
-  collect,
-  type MissingStore,
-  STORES,
+  STORE_NAMES,
+  type StoreName,
   sdkClient,
   startDirectoryBucket,
+  startForTest,
+  startPlainBucket,
   type TestStore,
 } from './stores.ts';

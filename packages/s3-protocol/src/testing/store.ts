@@ -1,10 +1,12 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { RemoteBackend } from '@kvferry/core';
 import { type Simulator, type SimulatorOptions, startSimulator } from '@kvferry/s3-simulator';
 import type { WireClient } from '@kvferry/wire';
 import { onTestFinished } from 'vitest';
 import { createS3Backend } from '../backend.ts';
 import { credentialProvider } from '../credentials.ts';
-import type { CredentialProvider, S3ConnectionOptions, S3Endpoint, S3Profile } from '../types.ts';
+import { REQUEST_CHANNEL } from '../telemetry.ts';
+import type { CredentialProvider, RequestRecord, S3ConnectionOptions, S3Endpoint, S3Profile } from '../types.ts';
 
 export const BUCKET = 'my-bucket';
 
@@ -85,6 +87,18 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const collected: T[] = [];
   for await (const item of items) collected.push(item);
   return collected;
+}
+
+/** Passes on the record of each request until the test has ended. */
+export function onRecord(note: (record: RequestRecord) => void): void {
+  onMessage(REQUEST_CHANNEL, (message) => note(message as RequestRecord));
+}
+
+/** Passes on what is published on a diagnostics channel until the test has ended. */
+export function onMessage(channel: string, note: (message: unknown) => void): void {
+  const listener = (message: unknown): void => note(message);
+  subscribe(channel, listener);
+  onTestFinished(() => void unsubscribe(channel, listener));
 }
 
 /** Waits until something is so; the test's own time limit ends it otherwise. */

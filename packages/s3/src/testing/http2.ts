@@ -1,15 +1,16 @@
 import type { ConformanceSuite } from '@kvferry/conformance';
 import type { RemoteBackend } from '@kvferry/core';
-import { STORES, s3Suite } from '@kvferry/s3-protocol/testing';
+import { s3Suite, startPlainBucket } from '@kvferry/s3-protocol/testing';
 import { afterAll, expect } from 'vitest';
 import { s3 } from '../s3.ts';
 
 /** The suite on the simulator over HTTP/2. Fails at its end where something else was spoken. */
 export async function http2Suite(): Promise<ConformanceSuite> {
-  const store = await STORES.simulator?.('https');
-  if (store?.status !== 'running') throw new Error('the simulator is always there');
+  const store = await startPlainBucket('https');
   const made: RemoteBackend[] = [];
   afterAll(() => {
+    // No case was chosen to run.
+    if (made.length === 0) return;
     const spoken = new Set(made.map(({ info }) => info.details?.protocol));
     spoken.delete('not yet known');
     expect(spoken).toEqual(new Set(['h2']));

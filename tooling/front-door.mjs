@@ -23,10 +23,13 @@ const verbs = {
     run: ['packages/kvferry/src/command/bin.ts', 'probe'],
     says: 'what an S3-compatible store does, found out by trying',
   },
-  kvferry: { run: ['packages/kvferry/src/command/bin.ts'], says: 'store, look up and retrieve KV: the command' },
+  kvferry: {
+    run: ['packages/kvferry/src/command/bin.ts'],
+    says: 'the command: store, lookup, retrieve, inspect, doctor, probe',
+  },
   'bench:cache': {
     run: ['apps/bench/src/cache-bench/cli.ts'],
-    says: 'what the cache adds to the bytes, per GiB of CPU',
+    says: 'what the cache adds to the bytes: retrieving, hashing, looking up',
   },
   'bench:wire': { run: ['apps/bench/src/wire-bench/cli.ts'], says: 'our HTTP beside the others, per GiB of CPU' },
   generate: {
@@ -35,7 +38,7 @@ const verbs = {
   },
   check: { run: ['tooling/src/check.ts'], says: 'lint, types, import directions, unused code' },
   build: { run: ['tooling/src/build.ts'], says: 'what gets published, into packages/*/dist' },
-  release: { run: ['tooling/src/release.ts'], says: 'publishes to npm (--dry-run: lists what it would)' },
+  release: { run: ['tooling/src/release.ts'], says: 'publish to npm (--dry-run: list what it would)' },
 };
 
 const pinnedNode = join(root, 'node_modules/node/bin/node');

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { repositoryRoot } from './programs.ts';
@@ -18,25 +18,6 @@ export async function copyOfTree(): Promise<CopyOfTree> {
   const folder = await mkdtemp(join(tmpdir(), 'kvferry-release-'));
   await cp(repositoryRoot, folder, { recursive: true, verbatimSymlinks: true, filter: (source) => !isMade(source) });
   return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
-}
-
-/** A public package of the repository, as its package.json has it. */
-export interface PublicPackage {
-  readonly name: string;
-  readonly version: string;
-  /** Within the repository. */
-  readonly path: string;
-}
-
-/** All that may be published, by name. */
-export async function publicPackages(folder: string): Promise<PublicPackage[]> {
-  const found: PublicPackage[] = [];
-  for (const entry of await readdir(join(folder, 'packages'))) {
-    const path = join('packages', entry);
-    const manifest = JSON.parse(await readFile(join(folder, path, 'package.json'), 'utf8'));
-    if (manifest.private !== true) found.push({ name: manifest.name, version: manifest.version, path });
-  }
-  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Files of changesets that are not yet versions, by their names. */

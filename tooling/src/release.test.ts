@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { readFile, unlink, writeFile } from 'node:fs/promises';
+import { readdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type CopyOfTree, copyOfTree, pendingChangesets, publicPackages } from './copy-of-tree.ts';
+import { type CopyOfTree, copyOfTree, pendingChangesets } from './copy-of-tree.ts';
 import { repositoryRoot } from './programs.ts';
 
 // Releases are tried in a copy of this repository: nothing here is changed, and no registry is asked.
@@ -98,6 +98,17 @@ describe('npm run release', () => {
     expect(stderr).toMatch(/--dry-ru/);
   });
 });
+
+/** All that may be published, as its package.json has it, and where that lies in the folder. */
+async function publicPackages(folder: string) {
+  const found: { readonly name: string; readonly version: string; readonly path: string }[] = [];
+  for (const entry of await readdir(join(folder, 'packages'))) {
+    const path = join('packages', entry);
+    const manifest = JSON.parse(await readFile(join(folder, path, 'package.json'), 'utf8'));
+    if (manifest.private !== true) found.push({ name: manifest.name, version: manifest.version, path });
+  }
+  return found;
+}
 
 async function rewrite(file: string, change: (json: object) => object): Promise<void> {
   await writeFile(file, JSON.stringify(change(JSON.parse(await readFile(file, 'utf8'))), undefined, 2));

@@ -10,6 +10,7 @@ import {
   withLayers,
 } from '@kvferry/core';
 import { type RemoteTarget, remoteTarget } from '@kvferry/lmcache';
+import { keyPrefixOf } from './key-prefix.ts';
 import { configInvalid, type LoadedConfig } from './load-config.ts';
 import { describeS3, openS3, type S3Overrides } from './open-s3.ts';
 import { type PluginSources, pluginFor } from './plugins.ts';
@@ -33,8 +34,8 @@ export async function backendFor(loaded: LoadedConfig, options: BackendOptions =
     deadline({ callMs: config.blockingTimeoutMs, operations: ['open', 'stat', 'get'] }),
     metrics(),
   ];
-  const prefix = config.kvferry.keyPrefix?.replace(/\/$/, '');
-  if (prefix !== undefined) layers.unshift(keyPrefix({ prefix }));
+  const prefix = keyPrefixOf(config);
+  if (prefix !== '') layers.unshift(keyPrefix({ prefix }));
   return withLayers(await bareBackendFor(loaded, options), ...layers);
 }
 

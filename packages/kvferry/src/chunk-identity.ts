@@ -91,14 +91,9 @@ interface Chunks {
 async function chunksOf(config: LmcacheConfig, engine: EngineMetadata): Promise<Chunks> {
   const { kvferry, chunkTokens } = config;
   if (kvferry.era === 'mp') return { chunker: await multiProcessChunker({ chunkTokens }), chain: MULTI_PROCESS_CHAIN };
-  // What an engine says of its own process goes before the variable of this one.
-  const configured = config.hashSeedFromEnvironment ? undefined : kvferry.pythonHashSeed;
-  const seed = configured ?? engine.pythonHashSeed;
   const hash: HashSettings = {
     algorithm: config.hashAlgorithm,
-    vllm: kvferry.vllm ?? engine.vllm,
-    pythonHashSeed: seed === 'random' ? null : seed,
-    python: pythonSide(kvferry.pythonVersion),
+    ...pythonOf(config, engine),
     noneHash: kvferry.noneHash === undefined ? undefined : BigInt(kvferry.noneHash),
     era: kvferry.era ?? 'current',
   };
@@ -142,6 +137,20 @@ function stageScope(engine: EngineMetadata): RankKeys {
 
 function rankOf({ modelName, worldSize, workerId, kvDtype, kvShape, tags = [] }: EngineMetadata) {
   return { modelName, worldSize, workerId, dtype: kvDtype, mla: kvShape.mla, tags } as const;
+}
+
+/** What decides the hashes of an engine's Python, by the configuration first. */
+export function pythonOf(
+  { hashSeedFromEnvironment, kvferry }: LmcacheConfig,
+  engine: EngineMetadata,
+): Pick<HashSettings, 'vllm' | 'pythonHashSeed' | 'python'> {
+  // What an engine says of its own process goes before the variable of this one.
+  const seed = (hashSeedFromEnvironment ? undefined : kvferry.pythonHashSeed) ?? engine.pythonHashSeed;
+  return {
+    vllm: kvferry.vllm ?? engine.vllm,
+    pythonHashSeed: seed === 'random' ? null : seed,
+    python: pythonSide(kvferry.pythonVersion),
+  };
 }
 
 /** Which SipHash Python hashes text with changed between 3.10 and 3.11. */

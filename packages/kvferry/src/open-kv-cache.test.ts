@@ -1,31 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BackendPlugin, type ChunkTensor, type KvCache, KvferryError, memoryBackend } from '@kvferry/core';
+import { type BackendPlugin, type KvCache, KvferryError, memoryBackend } from '@kvferry/core';
 import { startSimulator } from '@kvferry/s3-simulator';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { EngineMetadata } from './chunk-identity.ts';
 import { loadConfig } from './load-config.ts';
 import { type OpenKvCacheOptions, openKvCache } from './open-kv-cache.ts';
+import { CHUNK_BYTES, CHUNK_TOKENS, smallEngine, tensor } from './testing/small-engine.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 
-const CHUNK_TOKENS = 4;
-const engine: EngineMetadata = {
-  modelName: 'org/m',
-  worldSize: 1,
-  workerId: 0,
-  kvDtype: 'float16',
-  kvShape: { layers: 2, kvHeads: 1, headSize: 8, mla: false },
-  pythonHashSeed: null,
-  vllm: false,
-};
-/** 2 planes, 2 layers, 4 tokens, 8 elements of 2 bytes. */
-const CHUNK_BYTES = 256;
 const tokens = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-
-function tensor(fill: number, chunkTokens = CHUNK_TOKENS): ChunkTensor {
-  const layout = { format: 'KV_2LTD', dtype: 'float16', layers: 2, tokens: chunkTokens, hidden: 8 } as const;
-  return { layout, bytes: new Uint8Array((CHUNK_BYTES / CHUNK_TOKENS) * chunkTokens).fill(fill) };
-}
 
 async function configFile(lines: string): Promise<string> {
   const file = join(await temporaryFolder(), 'lmcache.yaml');
@@ -38,7 +21,7 @@ async function withCache<Result>(
   use: (cache: KvCache) => Promise<Result>,
   options: OpenKvCacheOptions = {},
 ): Promise<Result> {
-  const cache = await openKvCache(file, engine, options);
+  const cache = await openKvCache(file, smallEngine, options);
   try {
     return await use(cache);
   } finally {
@@ -170,7 +153,7 @@ describe('what a person should know', () => {
   test('is not said again of a configuration that was loaded before', async () => {
     const loaded = await loadConfig({ file: await configFile('chunk_sizes: 5\n'), env: {} });
     const notes: string[] = [];
-    const cache = await openKvCache(loaded, engine, { onNote: (note) => notes.push(note) });
+    const cache = await openKvCache(loaded, smallEngine, { onNote: (note) => notes.push(note) });
     await cache.close();
     expect(notes).toEqual([]);
   });
@@ -218,13 +201,13 @@ test('a remote that does not open leaves nothing open', async () => {
       [Symbol.asyncDispose]: async () => {},
     }),
   };
-  const opening = openKvCache(await configFile('remote_url: "refuse://"\n'), engine, { plugins: [plugin] });
+  const opening = openKvCache(await configFile('remote_url: "refuse://"\n'), smallEngine, { plugins: [plugin] });
   await expect(opening).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
   expect(closed).toBe(1);
 });
 
 test('an opening is aborted by its signal', async () => {
-  const opening = openKvCache(await configFile(`remote_url: "file://${await sharedFolder()}"\n`), engine, {
+  const opening = openKvCache(await configFile(`remote_url: "file://${await sharedFolder()}"\n`), smallEngine, {
     signal: AbortSignal.abort(),
   });
   await expect(opening).rejects.toMatchObject({ code: 'ABORTED' });

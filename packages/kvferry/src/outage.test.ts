@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ChunkTensor, HitEnd, KvCache } from '@kvferry/core';
+import type { HitEnd, KvCache } from '@kvferry/core';
 import { type Fault, type Simulator, startSimulator } from '@kvferry/s3-simulator';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { EngineMetadata } from './chunk-identity.ts';
 import { openKvCache } from './open-kv-cache.ts';
 import { type Relay, startRelay } from './testing/relay.ts';
+import { CHUNK_BYTES, smallEngine, tensor } from './testing/small-engine.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 import { startTicks } from './testing/ticks.ts';
 
@@ -16,26 +16,10 @@ const BLOCKING_TIMEOUT_MS = 1000;
 const LETTING_GO_MS = 400;
 const RETURN_MS = 2000;
 
-const engine: EngineMetadata = {
-  modelName: 'org/m',
-  worldSize: 1,
-  workerId: 0,
-  kvDtype: 'float16',
-  kvShape: { layers: 2, kvHeads: 1, headSize: 8, mla: false },
-  pythonHashSeed: null,
-  vllm: false,
-};
-const CHUNK_BYTES = 256;
 const tokens = Array.from({ length: 24 }, (_, index) => index);
 const CHUNKS = 6;
 
-const tensors = Array.from(
-  { length: CHUNKS },
-  (_, index): ChunkTensor => ({
-    layout: { format: 'KV_2LTD', dtype: 'float16', layers: 2, tokens: 4, hidden: 8 },
-    bytes: new Uint8Array(CHUNK_BYTES).fill(index + 1),
-  }),
-);
+const tensors = Array.from({ length: CHUNKS }, (_, index) => tensor(index + 1));
 
 /** A store behind a port, and how it gets well again. */
 interface Store {
@@ -104,7 +88,7 @@ async function openCache({ simulator, relay }: Store, lines = ''): Promise<KvCac
     '  kvferry: { bucket: my-bucket, provider: aws }',
   ];
   await writeFile(file, config.join('\n'));
-  const cache = await openKvCache(file, engine, { credentials: simulator.credentials });
+  const cache = await openKvCache(file, smallEngine, { credentials: simulator.credentials });
   onTestFinished(() => cache.close());
   return cache;
 }

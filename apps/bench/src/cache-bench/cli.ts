@@ -2,12 +2,13 @@
 import os from 'node:os';
 import { Command } from 'commander';
 import pc from 'picocolors';
+import { busyNotes, describeMachine, startProgress } from '../shared/bench-run.ts';
 import { type CommandFlags, runCommand } from '../shared/command.ts';
 import { judge } from './goals.ts';
 import { measureHashing } from './hashing.ts';
 import { measureLookups } from './lookup-cost.ts';
 import { FULL_PLAN, QUICK_PLAN } from './plan.ts';
-import { describeEnvironment, toJson, toText } from './report.ts';
+import { toJson, toText } from './report.ts';
 import { measureRetrieves } from './retrieve-cost.ts';
 
 interface Flags extends CommandFlags {
@@ -34,12 +35,8 @@ process.exitCode = await runCommand<Flags>(command, run, () => 1);
 async function run(flags: Flags): Promise<number> {
   const plan = flags.quick === true ? QUICK_PLAN : FULL_PLAN;
   const loadBefore = os.loadavg();
-  const startMs = performance.now();
-  const progress = (text: string): void => {
-    const seconds = ((performance.now() - startMs) / 1000).toFixed(0).padStart(3);
-    process.stderr.write(`${pc.dim(`${seconds} s`)}  ${text}\n`);
-  };
-  const notes = notesOn(loadBefore, flags);
+  const progress = startProgress();
+  const notes = flags.quick === true ? ['A smoke run: its times mean nothing.'] : busyNotes(loadBefore);
   for (const note of notes) progress(pc.yellow(note));
   progress('hashing');
   const hashMilliseconds = await measureHashing(plan.hashing);
@@ -49,14 +46,8 @@ async function run(flags: Flags): Promise<number> {
   const retrieve = await measureRetrieves(plan.retrieve, progress);
   const figures = { retrieve, hashMilliseconds, lookup };
   const goals = judge(figures);
-  const environment = describeEnvironment(plan, loadBefore);
+  const environment = { ...describeMachine(loadBefore), plan };
   if (flags.json === true) console.log(JSON.stringify(toJson(figures, goals, environment), undefined, 2));
   else console.log([toText(figures, goals, environment), ...notes.map(pc.yellow)].join('\n'));
   return 0;
-}
-
-function notesOn([lastMinute = 0]: readonly number[], { quick }: Flags): string[] {
-  if (quick === true) return ['A smoke run: its times mean nothing.'];
-  if (lastMinute < 0.7) return [];
-  return [`The machine was busy before the run began (load ${lastMinute.toFixed(1)}): run it again when it is idle.`];
 }

@@ -1,10 +1,10 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { bufferPool, kvCache, layoutBytes, type RemoteBackend } from '@kvferry/core';
-import { s3 } from '@kvferry/s3';
 import { REQUEST_CHANNEL, type RequestRecord } from '@kvferry/s3-protocol';
 import { type Simulator, startSimulator } from '@kvferry/s3-simulator';
 import type { CacheBenchPlan } from './plan.ts';
 import { CHUNK_TOKENS, makeRank, makeTokens, type Rank } from './rank.ts';
+import { BUCKET, backendOn } from './store.ts';
 
 /** The most that finding a prefix took, over all lengths of the hit that were tried. */
 export interface LookupCost {
@@ -14,22 +14,13 @@ export interface LookupCost {
   readonly roundTrips: number;
 }
 
-const BUCKET = 'cache-bench';
-
 /**
  * Looks a prefix up at each length of the hit, with a cache that knows nothing of the store, and counts at the server what it is asked. Throws where a
  * lookup finds another length than there is.
  */
 export async function measureLookups(plan: CacheBenchPlan['lookup']): Promise<LookupCost> {
   const simulator = await startSimulator({ buckets: [BUCKET] });
-  const { accessKeyId, secretAccessKey } = simulator.credentials;
-  const backend = s3({
-    bucket: BUCKET,
-    endpoint: simulator.url,
-    region: simulator.region,
-    credentials: { accessKeyId, secretAccessKey },
-    tls: false,
-  });
+  const backend = backendOn(simulator);
   try {
     await backend.open();
     return await lookEachUp(plan, simulator, backend);

@@ -1,32 +1,12 @@
-import os from 'node:os';
 import Table from 'cli-table3';
 import pc from 'picocolors';
+import type { Machine } from '../shared/bench-run.ts';
 import type { Figures, GoalResult } from './goals.ts';
 import type { CacheBenchPlan } from './plan.ts';
 
 /** Under what conditions the figures came about. */
-export interface Environment {
-  readonly date: string;
-  readonly node: string;
-  readonly platform: string;
-  readonly processor: string;
-  readonly cores: number;
-  /** What the machine had to do before the run began: averages over 1, 5 and 15 minutes. */
-  readonly loadBefore: readonly number[];
+export interface Environment extends Machine {
   readonly plan: CacheBenchPlan;
-}
-
-export function describeEnvironment(plan: CacheBenchPlan, loadBefore: readonly number[]): Environment {
-  const processors = os.cpus();
-  return {
-    date: new Date().toISOString(),
-    node: process.version,
-    platform: `${os.platform()} ${os.release()} ${os.arch()}`,
-    processor: processors[0]?.model ?? 'unknown',
-    cores: processors.length,
-    loadBefore,
-    plan,
-  };
 }
 
 /** The run as one JSON document. */

@@ -1,10 +1,10 @@
 import { type BufferLease, bufferPool, type KvCache, kvCache, layoutBytes, type RemoteBackend } from '@kvferry/core';
-import { s3 } from '@kvferry/s3';
 import { fillChunk } from '../main-job/kv-data.ts';
 import { startEmbeddedSimulator } from '../shared/embedded-simulator.ts';
 import { median } from '../wire-bench/statistics.ts';
 import type { CacheBenchPlan } from './plan.ts';
 import { CHUNK_TOKENS, makeRank, makeTokens, type Rank } from './rank.ts';
+import { BUCKET, backendOn } from './store.ts';
 
 /** The ways to get the chunks of a prefix. */
 export type Way =
@@ -26,7 +26,6 @@ export interface RetrieveCost {
 }
 
 const WAYS: readonly Way[] = ['batch get', 'tier off', 'tier on', 'from the tier'];
-const BUCKET = 'cache-bench';
 
 /**
  * Measures the ways in turn, on one backend and a simulator in a process of its own. Whether the chunks are there is known from the warm-up, as it is when a
@@ -37,13 +36,7 @@ export async function measureRetrieves(
   progress: (text: string) => void,
 ): Promise<RetrieveCost> {
   const simulator = await startEmbeddedSimulator([BUCKET]);
-  const backend = s3({
-    bucket: BUCKET,
-    endpoint: simulator.url,
-    region: 'us-east-1',
-    credentials: simulator.credentials,
-    tls: false,
-  });
+  const backend = backendOn(simulator);
   try {
     await backend.open();
     return await measureOn(backend, plan, progress);

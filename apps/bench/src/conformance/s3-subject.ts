@@ -12,7 +12,7 @@ import {
   type S3Overrides,
   type S3Target,
 } from 'kvferry';
-import { type StandIn, startEmbeddedSimulator, startStandIn } from '../shared/embedded-simulator.ts';
+import { startStandIn } from '../shared/embedded-simulator.ts';
 import { runFolder, underPrefix } from './keys.ts';
 import { S3Store } from './s3-store.ts';
 import type { Subject, SubjectRequest } from './subject.ts';
@@ -177,7 +177,7 @@ async function storeOf(kind: S3Kind, request: SubjectRequest, bucket: string): P
 async function embeddedStore(kind: S3Kind, request: SubjectRequest, bucket: string): Promise<ChosenStore> {
   const region = regionOf(request);
   const configured = request.loaded === undefined ? undefined : s3TargetOf(request.loaded);
-  const simulator = configured === undefined ? await startEmbedded(bucket) : await startStandIn(configured, [bucket]);
+  const simulator = await startStandIn(configured, [bucket]);
   const { overrides, url: endpoint } = simulator;
   const express = kind === 's3-express' ? ', since no server that could be had here has S3 Express' : '';
   return {
@@ -188,11 +188,6 @@ async function embeddedStore(kind: S3Kind, request: SubjectRequest, bucket: stri
     own: { endpoint, addressing: 'path' },
     stop: () => simulator.stop(),
   };
-}
-
-async function startEmbedded(bucket: string): Promise<StandIn> {
-  const simulator = await startEmbeddedSimulator([bucket]);
-  return { ...simulator, overrides: { endpoint: simulator.url, credentials: simulator.credentials } };
 }
 
 async function liveStore(request: SubjectRequest, loaded: LoadedConfig): Promise<ChosenStore> {

@@ -1,8 +1,7 @@
 import { relative } from 'node:path';
 import type { ConfigEntry, ConfigSource } from '@kvferry/lmcache';
-import Table from 'cli-table3';
 import type { LoadedConfig } from 'kvferry';
-import { formatBytes, formatCount, formatMilliseconds, formatRate, formatSeconds } from 'kvferry/terminal';
+import { formatBytes, formatCount, formatMilliseconds, formatRate, formatSeconds, plainTable } from 'kvferry/terminal';
 import pc from 'picocolors';
 import type { TransferCost } from '../shared/cpu-clock.ts';
 import type { LatencySummary } from '../shared/latencies.ts';
@@ -12,7 +11,7 @@ import type { MainJobResult, Plan } from './run.ts';
 /** The configuration in force: every key that has an effect here, its value, and where that came from. */
 export function configurationText(loaded: LoadedConfig): string {
   const rows = entriesInForce(loaded).map((entry) => [entry.key, entry.shown, sourceText(entry)]);
-  return `${pc.bold('Configuration in force')}\n${plainTable(rows)}`;
+  return `${pc.bold('Configuration in force')}\n${indentedTable([], rows)}`;
 }
 
 /** What has an effect here and a value; a map is shown by its entries. */
@@ -47,12 +46,15 @@ export function planText(plan: Plan, model: string): string {
   const { corpus } = plan;
   return [
     pc.bold('What is moved'),
-    plainTable([
-      ['text', `${corpus.description}: ${formatCount(corpus.tokens.length)} tokens (${corpus.tokenizer} tokenizer)`],
-      ['model', `${model}, made-up KV in its layout`],
-      ['chunks', `${formatCount(plan.chunks)} of ${plan.chunkTokens} tokens, ${formatBytes(plan.chunkBytes)} each`],
-      ['bytes', formatBytes(plan.bytes)],
-    ]),
+    indentedTable(
+      [],
+      [
+        ['text', `${corpus.description}: ${formatCount(corpus.tokens.length)} tokens (${corpus.tokenizer} tokenizer)`],
+        ['model', `${model}, made-up KV in its layout`],
+        ['chunks', `${formatCount(plan.chunks)} of ${plan.chunkTokens} tokens, ${formatBytes(plan.chunkBytes)} each`],
+        ['bytes', formatBytes(plan.bytes)],
+      ],
+    ),
   ].join('\n');
 }
 
@@ -68,12 +70,14 @@ export function resultText(result: MainJobResult): string {
   const { again } = reader.cache;
   return [
     pc.bold('Result'),
-    plainTable([
-      ['', 'throughput', 'time', 'client CPU', 'request p50 / p99', 'first byte p50 / p99'].map((head) => pc.dim(head)),
-      transferRow('store', result.store, result.storeLatencies),
-      transferRow('retrieve', reader.retrieve, reader.latencies),
-      ...(again === null ? [] : [transferRow('once more', again, undefined)]),
-    ]),
+    indentedTable(
+      ['', 'throughput', 'time', 'client CPU', 'request p50 / p99', 'first byte p50 / p99'],
+      [
+        transferRow('store', result.store, result.storeLatencies),
+        transferRow('retrieve', reader.retrieve, reader.latencies),
+        ...(again === null ? [] : [transferRow('once more', again, undefined)]),
+      ],
+    ),
     `  lookup    ${lookupText(plan, reader)}`,
     `  cache     ${memoryText(reader.cache)}`,
     `            ${sourcesText(reader.cache)}`,
@@ -145,26 +149,6 @@ export function resultJson(result: MainJobResult, loaded: LoadedConfig, model: s
   };
 }
 
-const noBorders = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: ' ',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: ' ',
-};
-
-function plainTable(rows: readonly string[][]): string {
-  const table = new Table({ chars: noBorders, style: { border: [], head: [], 'padding-left': 1, 'padding-right': 1 } });
-  table.push(...rows.map((row) => [...row]));
-  return table.toString();
+function indentedTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return plainTable(head, rows).replaceAll(/^/gm, '  ');
 }

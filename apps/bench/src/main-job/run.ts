@@ -12,7 +12,6 @@ import {
   type ModelShape,
   openKvCache,
   type S3Overrides,
-  type S3Target,
 } from 'kvferry';
 import type { TransferCost } from '../shared/cpu-clock.ts';
 import { type StandIn, startStandIn } from '../shared/embedded-simulator.ts';
@@ -84,7 +83,7 @@ export function defaultMaxBytes(): number {
 
 /** Stores the KV of a real text, then looks it up and loads it from a second process, and compares every byte. */
 export async function runMainJob(job: MainJob, listener: MainJobListener): Promise<MainJobResult> {
-  const simulator = job.store.kind === 'embedded' ? await startStandIn(s3TargetOf(job.loaded)) : undefined;
+  const simulator = job.store.kind === 'embedded' ? await startStandInFor(job.loaded) : undefined;
   try {
     return await runAgainst(job, simulator, listener);
   } finally {
@@ -223,9 +222,9 @@ function demoEngine(model: ModelShape): EngineMetadata {
   };
 }
 
-function s3TargetOf(loaded: LoadedConfig): S3Target {
+async function startStandInFor(loaded: LoadedConfig): Promise<StandIn> {
   const target = remoteTarget(loaded.config);
-  if (target.kind !== 'none' && target.kind !== 'plugin') return target;
+  if (target.kind !== 'none' && target.kind !== 'plugin') return await startStandIn(target, [target.bucket]);
   throw new KvferryError(
     'INVALID_ARGUMENT',
     `the configuration names no S3 store (${describeRemote(loaded)}); use --live to run against it`,

@@ -19,11 +19,11 @@ export interface StandIn extends EmbeddedSimulator {
 }
 
 /**
- * Starts the simulator to stand for a store. One that is known by its host is asked by that name, so that its profile and its way of addressing count: only
- * the connection goes elsewhere.
+ * Starts the simulator to stand for a store, or for none in particular. One that is known by its host is asked by that name, so that its profile and its way of
+ * addressing count: only the connection goes elsewhere.
  */
-export async function startStandIn(target: S3Target, buckets: readonly string[] = [target.bucket]): Promise<StandIn> {
-  if (target.kind !== 's3-compatible') {
+export async function startStandIn(target: S3Target | undefined, buckets: readonly string[]): Promise<StandIn> {
+  if (target?.kind !== 's3-compatible') {
     const simulator = await startEmbeddedSimulator(buckets);
     return { ...simulator, overrides: { endpoint: simulator.url, credentials: simulator.credentials } };
   }

@@ -1,5 +1,6 @@
 /** A soak of the cache: many random operations over remotes that go wrong. `node apps/bench/src/soak/cli.ts --operations 100000` */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { wholeNumber } from 'kvferry/terminal';
 import pc from 'picocolors';
 import { type CommandFlags, runCommand } from '../shared/command.ts';
 import { soak } from './soak.ts';
@@ -28,9 +29,4 @@ async function run({ operations, seed, json }: Flags): Promise<number> {
     for (const problem of result.problems) console.log(pc.red(problem));
   }
   return result.problems.length === 0 ? 0 : 1;
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('write a whole number.');
-  return Number(text);
 }

@@ -1,6 +1,7 @@
 import os from 'node:os';
 import { Command } from 'commander';
 import pc from 'picocolors';
+import { busyNotes, startProgress } from '../shared/bench-run.ts';
 import { describeEnvironment, type Environment } from './environment.ts';
 import { type GoalResult, judge } from './goals.ts';
 import { FULL_PLAN, QUICK_PLAN } from './plan.ts';
@@ -32,12 +33,8 @@ const options: { json?: boolean; quick?: boolean } = command.opts();
 const plan = options.quick === true ? QUICK_PLAN : FULL_PLAN;
 const cores = chooseCores();
 const loadBefore = os.loadavg();
-const startMs = performance.now();
-const progress = (text: string): void => {
-  const seconds = ((performance.now() - startMs) / 1000).toFixed(0).padStart(3);
-  process.stderr.write(`${pc.dim(`${seconds} s`)}  ${text}\n`);
-};
-for (const warning of warningsOf(loadBefore)) {
+const progress = startProgress();
+for (const warning of busyNotes(loadBefore)) {
   progress(pc.yellow(warning));
 }
 const cells = await runPlan(plan, cores, progress);
@@ -76,7 +73,7 @@ function toText(
     threadsText(threads),
     ...(options.quick === true
       ? [pc.yellow('A smoke run: its figures mean nothing.')]
-      : warningsOf(loadBefore).map(pc.yellow)),
+      : busyNotes(loadBefore).map(pc.yellow)),
     ...leftOut.map(({ client, reason }) => `Left out: ${client}: ${reason}`),
     ...failed.map(({ client, reason }) => pc.red(`Failed: ${client}: ${reason}`)),
     `${met} of ${goals.length} goals met.`,
@@ -87,11 +84,4 @@ function toText(
 function threadsText({ ratio, cores, goal, outcome }: ThreadsResult): string {
   const found = ratio === null ? 'no figure' : `${ratio.toFixed(2)} times the bytes per second of one`;
   return `Two I/O threads over https: ${found}; goal ≥${goal} on four cores or more, here ${cores}: ${outcome}.`;
-}
-
-// Neighbours empty the caches and share the memory's bandwidth, which costs the leanest clients most: ratios shrink too.
-function warningsOf([lastMinute = 0]: readonly number[]): string[] {
-  return lastMinute < 0.7
-    ? []
-    : [`The machine was busy before the run began (load ${lastMinute.toFixed(1)}): run it again when it is idle.`];
 }

@@ -1,20 +1,14 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { describeMachine, type Machine } from '../shared/bench-run.ts';
 import type { Plan } from './plan.ts';
 import type { Cores } from './processes.ts';
 import type { Dropped, RunResult } from './run.ts';
 
 /** Under what conditions the figures came about. */
-export interface Environment {
-  readonly date: string;
-  readonly node: string;
+export interface Environment extends Machine {
   readonly openssl: string;
-  readonly platform: string;
-  readonly processor: string;
-  readonly cores: number;
   readonly memoryBytes: number;
-  /** What the machine had to do before the run began: averages over 1, 5 and 15 minutes. */
-  readonly loadBefore: readonly number[];
   readonly server: string;
   readonly coreBinding: string;
   readonly libraries: Readonly<Record<string, string>>;
@@ -31,16 +25,10 @@ export function describeEnvironment(
   loadBefore: readonly number[],
   result: RunResult,
 ): Environment {
-  const processors = os.cpus();
   return {
-    date: new Date().toISOString(),
-    node: process.version,
+    ...describeMachine(loadBefore),
     openssl: process.versions.openssl,
-    platform: `${os.platform()} ${os.release()} ${os.arch()}`,
-    processor: processors[0]?.model ?? 'unknown',
-    cores: processors.length,
     memoryBytes: os.totalmem(),
-    loadBefore,
     server:
       "the benchmark's own, in a process of its own: prepared bytes, signatures not checked, uploads received and counted",
     coreBinding: cores.description,

@@ -9,24 +9,16 @@ import { CHECKS, type Check } from '../doctor/check.ts';
 import type { DoctorReport } from '../doctor/examine.ts';
 import { commandFiles, type FilesOf } from '../testing/command-files.ts';
 import { type RunOptions, runCommand, startCommand } from '../testing/run-command.ts';
-import { lay, layOwn, NAMES } from '../testing/stored-objects.ts';
+import { CHUNK_TOKENS, lay, layOwn, NAMES, RANK_FILES } from '../testing/stored-objects.ts';
 import { temporaryFolder } from '../testing/temporary-folder.ts';
 
 const bucket = 'my-bucket';
-const CHUNK_TOKENS = 16;
 /** 2 planes, 1 layer, 16 tokens, 8 elements of 2 bytes. */
 const CHUNK_BYTES = 512;
 /** No machine asks for where it runs. */
 const env = { AWS_EC2_METADATA_DISABLED: 'true' };
 
-const model = {
-  model_name: 'org/m',
-  world_size: 2,
-  worker_id: 1,
-  kv_dtype: 'float16',
-  kv_shape: { layers: 1, kv_heads: 1, head_size: 8 },
-  python_hash_seed: '0',
-};
+const { model } = RANK_FILES;
 
 async function start(options: SimulatorOptions = {}): Promise<Simulator> {
   const simulator = await startSimulator({ buckets: [bucket], ...options });
@@ -44,12 +36,7 @@ interface Given {
 }
 
 async function files(simulator: Simulator, changes: Partial<FilesOf> = {}): Promise<Given> {
-  const { flags } = await commandFiles(simulator, {
-    config: `chunk_size: ${CHUNK_TOKENS}\npre_caching_hash_algorithm: sha256_cbor`,
-    model,
-    tokens: Array.from({ length: 3 * CHUNK_TOKENS }, (_, index) => index),
-    ...changes,
-  });
+  const { flags } = await commandFiles(simulator, { ...RANK_FILES, ...changes });
   return { file: flags[1] ?? '', config: flags.slice(0, 2), engine: flags.slice(0, 4), tokens: flags };
 }
 

@@ -1,17 +1,13 @@
 import { systemText } from '../inspect/group-text.ts';
 import type { InspectReport } from '../inspect/inspect-store.ts';
 import type { StoredGroup } from '../inspect/stored-group.ts';
-import { formatBytes, formatCount, plainTable } from '../terminal/index.ts';
-
-/** Rows beyond these many are for `--json`. */
-const MOST_ROWS = 60;
+import { formatBytes, formatCount } from '../terminal/index.ts';
+import { cappedTable } from './capped-table.ts';
 
 /** What lies in a store, a row for each group. */
 export function inspectTable({ groups }: InspectReport): string {
   const head = ['written by', 'model', 'world', 'rank', 'dtype', 'objects', 'bytes', 'oldest', 'newest'];
-  const table = plainTable(head, groups.slice(0, MOST_ROWS).map(rowOf), [2, 3, 5, 6]);
-  const left = groups.length - MOST_ROWS;
-  return left > 0 ? `${table}\n… and ${formatCount(left)} more rows; --json has all` : table;
+  return cappedTable(head, groups.map(rowOf), [2, 3, 5, 6]);
 }
 
 function rowOf(group: StoredGroup): string[] {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { InspectReport } from '../inspect/inspect-store.ts';
 import { commandFiles, type FilesOf } from '../testing/command-files.ts';
 import { runCommand, startCommand } from '../testing/run-command.ts';
-import { lay, layOwn, NAMES } from '../testing/stored-objects.ts';
+import { lay, layOwn, NAMES, RANK_FILES } from '../testing/stored-objects.ts';
 import { temporaryFolder } from '../testing/temporary-folder.ts';
 
 const bucket = 'my-bucket';
@@ -16,25 +16,10 @@ beforeEach(async () => {
 });
 afterEach(() => simulator.close());
 
-const CHUNK_TOKENS = 16;
-const model = {
-  model_name: 'org/m',
-  world_size: 2,
-  worker_id: 1,
-  kv_dtype: 'float16',
-  kv_shape: { layers: 1, kv_heads: 1, head_size: 8 },
-  python_hash_seed: '0',
-};
-
 async function config(
   changes: Partial<FilesOf> = {},
 ): Promise<{ readonly config: string[]; readonly flags: string[] }> {
-  const { flags } = await commandFiles(simulator, {
-    config: `chunk_size: ${CHUNK_TOKENS}\npre_caching_hash_algorithm: sha256_cbor`,
-    model,
-    tokens: Array.from({ length: 3 * CHUNK_TOKENS }, (_, index) => index),
-    ...changes,
-  });
+  const { flags } = await commandFiles(simulator, { ...RANK_FILES, ...changes });
   return { config: flags.slice(0, 2), flags: [...flags] };
 }
 
@@ -247,7 +232,7 @@ describe('a store that does not list', () => {
     denied();
     const other = await config({
       config: `chunk_size: 256\npre_caching_hash_algorithm: builtin`,
-      model: { ...model, worker_id: 0, python_hash_seed: null },
+      model: { ...RANK_FILES.model, worker_id: 0, python_hash_seed: null },
     });
     const { code, report, err } = await json(other.flags);
     expect(code).toBe(0);

@@ -1,11 +1,12 @@
 import { KvferryError } from '@kvferry/core';
-import { formatFinding } from '@kvferry/lmcache';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { bareBackendFor } from '../backend-for.ts';
 import { type InspectReport, inspectStore } from '../inspect/inspect-store.ts';
 import { probeStore } from '../inspect/probe-store.ts';
+import { keyPrefixOf } from '../key-prefix.ts';
 import { formatBytes, formatCount, Progress } from '../terminal/index.ts';
+import { sayFindings } from './configuration.ts';
 import { EXIT } from './exit-code.ts';
 import { inspectTable } from './inspect-table.ts';
 import { type CommandIo, say } from './io.ts';
@@ -54,9 +55,7 @@ Examples:
 async function inspect(flags: InspectFlags, io: CommandIo): Promise<number> {
   const given = await optionalSequence(flags, io);
   const { loaded } = given;
-  for (const finding of loaded.findings) {
-    if (finding.scope === 'always') say(io.stderr, pc.yellow(formatFinding(finding)));
-  }
+  sayFindings(loaded, io);
   const backend = await bareBackendFor(loaded, { endpoint: flags.endpoint });
   try {
     await backend.open({ signal: io.signal });
@@ -75,7 +74,7 @@ async function look(
   { signal, stderr }: CommandIo,
 ): Promise<InspectReport> {
   const { config } = loaded;
-  const keyPrefix = config.kvferry.keyPrefix?.replace(/\/$/, '') ?? '';
+  const keyPrefix = keyPrefixOf(config);
   const progress = new Progress('{value} names');
   let seen = 0;
   const onObject = (): void => {

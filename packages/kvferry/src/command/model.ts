@@ -7,7 +7,7 @@ import { parseHubConfig } from './hub-config.ts';
 import { fileError, parseInput, readInput } from './input-file.ts';
 import type { CommandIo } from './io.ts';
 import { isDtype, knownDtypes, parseModelFile } from './model-file.ts';
-import type { SequenceFlags } from './subcommand.ts';
+import { givenEngineFlag, type SequenceFlags } from './subcommand.ts';
 
 export type ModelFlags = Pick<SequenceFlags, 'model' | 'modelName' | 'worldSize' | 'rank' | 'kvDtype'>;
 
@@ -87,20 +87,13 @@ function headsPerRank({ kvShape, name }: ModelShape, worldSize: number): number 
   );
 }
 
-function refuseFlags({ modelName, worldSize, rank, kvDtype }: ModelFlags, file: string): void {
-  const given = Object.entries({
-    '--model-name': modelName,
-    '--world-size': worldSize,
-    '--rank': rank,
-    '--kv-dtype': kvDtype,
-  });
-  for (const [flag, value] of given) {
-    if (value === undefined) continue;
-    throw new KvferryError(
-      'INVALID_ARGUMENT',
-      `${flag} goes with a name or with a Hugging Face config.json; ${file} says it itself`,
-    );
-  }
+function refuseFlags(flags: ModelFlags, file: string): void {
+  const flag = givenEngineFlag(flags);
+  if (flag === undefined) return;
+  throw new KvferryError(
+    'INVALID_ARGUMENT',
+    `${flag} goes with a name or with a Hugging Face config.json; ${file} says it itself`,
+  );
 }
 
 function invalid(file: string, problem: string): KvferryError {

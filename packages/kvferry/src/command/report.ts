@@ -1,6 +1,7 @@
 import { KvferryError } from '@kvferry/core';
 import pc from 'picocolors';
-import { formatBytes, formatCount, formatRate, formatSeconds, plainTable } from '../terminal/index.ts';
+import { formatBytes, formatCount, formatRate, formatSeconds } from '../terminal/index.ts';
+import { cappedTable } from './capped-table.ts';
 import { EXIT } from './exit-code.ts';
 import { type CommandIo, say } from './io.ts';
 import type { NamedChunk, Sequence } from './sequence.ts';
@@ -110,8 +111,6 @@ export function chunkCount(count: number): string {
 
 /** Equal neighbours beyond these many are told by a line. */
 const SHOWN_OF_RUN = 3;
-/** Rows beyond these many are for `--json`. */
-const MOST_ROWS = 60;
 
 const colours: Readonly<Record<ChunkStatus, (text: string) => string>> = {
   stored: pc.green,
@@ -126,10 +125,7 @@ const colours: Readonly<Record<ChunkStatus, (text: string) => string>> = {
 };
 
 function chunkTable(chunks: readonly ChunkReport[]): string {
-  const rows = runsOf(chunks).flatMap(rowsOfRun);
-  const left = rows.length - MOST_ROWS;
-  const lines = plainTable(['chunk', 'tokens', 'status', 'bytes', 'object'], rows.slice(0, MOST_ROWS));
-  return left > 0 ? `${lines}\n… and ${formatCount(left)} more rows; --json has all` : lines;
+  return cappedTable(['chunk', 'tokens', 'status', 'bytes', 'object'], runsOf(chunks).flatMap(rowsOfRun));
 }
 
 /** Neighbours with one status. */

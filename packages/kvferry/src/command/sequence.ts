@@ -1,14 +1,14 @@
-import { type Chunk, type ChunkLayout, type Key, type KvCache, KvferryError, layoutBytes } from '@kvferry/core';
-import { formatFinding, type LmcacheConfig, lmcacheKeyString } from '@kvferry/lmcache';
-import pc from 'picocolors';
+import { type Chunk, type ChunkLayout, type Key, type KvCache, layoutBytes } from '@kvferry/core';
+import { type LmcacheConfig, lmcacheKeyString } from '@kvferry/lmcache';
 import { type ChunkIdentity, chunkIdentity } from '../chunk-identity.ts';
-import { type LoadedConfig, loadConfig } from '../load-config.ts';
+import { frontOf, keyPrefixOf } from '../key-prefix.ts';
+import type { LoadedConfig } from '../load-config.ts';
 import { cacheFor } from '../open-kv-cache.ts';
-import { readInput } from './input-file.ts';
-import { type CommandIo, say } from './io.ts';
+import { readConfiguration, requireRemote, sayFindings } from './configuration.ts';
+import type { CommandIo } from './io.ts';
 import { readEngine } from './model.ts';
 import type { SequenceFlags } from './subcommand.ts';
-import { parseTokens } from './tokens.ts';
+import { readTokens } from './tokens.ts';
 
 /** A chunk as the command names it. */
 export interface NamedChunk {
@@ -49,17 +49,12 @@ export async function withSequence<Result>(
   use: (sequence: Sequence) => Promise<Result>,
 ): Promise<Result> {
   const { signal } = io;
-  const loaded = withoutLocalTier(await loadConfig({ file: flags.config, env: io.env, placeholders: flags.set }));
+  const loaded = withoutLocalTier(await readConfiguration(flags, io));
   const { config } = loaded;
-  for (const finding of loaded.findings) {
-    // Opening the store makes errors of the others, unless it is another store.
-    if (finding.scope === 'always') say(io.stderr, pc.yellow(formatFinding(finding)));
-  }
-  if (config.remoteUrl === undefined) {
-    throw new KvferryError('CONFIG_INVALID', `${loaded.file} names no remote. Write: remote_url: "s3://<bucket>"`);
-  }
+  sayFindings(loaded, io);
+  requireRemote(loaded);
   const engine = await readEngine(flags, config.kvferry.pythonHashSeed ?? null, io);
-  const tokens = parseTokens(flags.tokens, await readInput('--tokens', flags.tokens, io));
+  const tokens = await readTokens(flags.tokens, io);
   const identity = await chunkIdentity(config, engine);
   const chunks = identity.chunker
     .chunk(tokens)
@@ -84,12 +79,11 @@ function withoutLocalTier(loaded: LoadedConfig): LoadedConfig {
 function namesOf(
   chunk: Chunk,
   { keyFormat, scope }: ChunkIdentity,
-  { kvferry }: LmcacheConfig,
+  config: LmcacheConfig,
 ): { readonly key: string; readonly objectKey: Key } {
   const own = keyFormat.key(chunk, scope);
-  const prefix = kvferry.keyPrefix?.replace(/\/$/, '');
   return {
     key: keyFormat.id === 'lmcache' ? lmcacheKeyString(chunk, scope) : own,
-    objectKey: prefix === undefined ? own : `${prefix}/${own}`,
+    objectKey: frontOf(keyPrefixOf(config)) + own,
   };
 }

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { collectSet } from '../terminal/index.ts';
+import { collectSet, wholeNumber } from '../terminal/index.ts';
 import type { CommandIo } from './io.ts';
 
 /** One command of `kvferry`: its flags, and what it does. */
@@ -77,13 +77,14 @@ function withEngineFlags(command: Command): Command {
     .option('--kv-dtype <type>', "element type of the cache, by torch's name (default: the model's)");
 }
 
+/** The name of the first flag beside `--model` that was given. */
+export function givenEngineFlag({ modelName, worldSize, rank, kvDtype }: EngineFlags): string | undefined {
+  const values = { '--model-name': modelName, '--world-size': worldSize, '--rank': rank, '--kv-dtype': kvDtype };
+  return Object.entries(values).find(([, value]) => value !== undefined)?.[0];
+}
+
 /** Reads a number of at least 1. */
 export function positiveNumber(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('write a whole number of at least 1.');
-  return Number(text);
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('write a whole number.');
   return Number(text);
 }

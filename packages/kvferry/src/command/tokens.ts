@@ -1,7 +1,13 @@
 import { KvferryError } from '@kvferry/core';
-import { parseInput, shown } from './input-file.ts';
+import { parseInput, readInput, shown } from './input-file.ts';
+import type { CommandIo } from './io.ts';
 
 const WHAT = 'it holds an array of token ids, or vLLM\'s /tokenize answer, { "tokens": [ … ] }';
+
+/** Reads the token ids that `--tokens` names. Throws INVALID_ARGUMENT that names the file and what is wrong in it. */
+export async function readTokens(file: string, io: Pick<CommandIo, 'stdin'>): Promise<Uint32Array> {
+  return parseTokens(file, await readInput('--tokens', file, io));
+}
 
 /** Reads token ids out of a JSON text. Throws INVALID_ARGUMENT that names the file and what is wrong in it. */
 export function parseTokens(file: string, content: string): Uint32Array {

@@ -2,6 +2,7 @@ import { type Chunk, KvferryError } from '@kvferry/core';
 import type { LmcacheConfig } from '@kvferry/lmcache';
 import { type ChunkIdentity, chunkIdentity, type EngineMetadata } from '../chunk-identity.ts';
 import { type StoredGroup, StoredSummary } from '../inspect/stored-group.ts';
+import { frontOf, keyPrefixOf } from '../key-prefix.ts';
 
 /** Of an engine, what makes up the names of its chunks, as a model file says it. */
 export type EngineField = 'model_name' | 'world_size' | 'worker_id' | 'kv_dtype';
@@ -29,8 +30,8 @@ export async function knownEngine(config: LmcacheConfig, named: NamedEngine): Pr
   const chunk: Chunk = { hash: '0'.repeat(config.kvferry.era === 'mp' ? 64 : 1), start: 0, end };
   const summary = new StoredSummary();
   const key = identity.keyFormat.key(chunk, identity.scope);
-  const prefix = config.kvferry.keyPrefix?.replace(/\/$/, '') ?? '';
-  summary.add(prefix === '' ? key : `${prefix}/${key}`, prefix, 0, undefined);
+  const keyPrefix = keyPrefixOf(config);
+  summary.add(frontOf(keyPrefix) + key, keyPrefix, 0, undefined);
   return { ...named, identity, expected: summary.groups()[0] as StoredGroup, random };
 }
 

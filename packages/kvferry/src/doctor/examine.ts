@@ -4,6 +4,7 @@ import type { FirstLook, S3Endpoint } from '@kvferry/s3-protocol';
 import { bareBackendFor, describeRemote } from '../backend-for.ts';
 import { groupText } from '../inspect/group-text.ts';
 import { type InspectReport, inspectStore, nameOf } from '../inspect/inspect-store.ts';
+import { frontOf, keyPrefixOf } from '../key-prefix.ts';
 import type { LoadedConfig } from '../load-config.ts';
 import { formatBytes, formatCount } from '../terminal/index.ts';
 import { CHECKS, type Check, type CheckName, ok, problem, unknown, warning } from './check.ts';
@@ -34,7 +35,7 @@ export interface Patient {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** What came out. Plain data, but for nothing: it survives JSON. */
+/** What came out. Plain data: it survives JSON. */
 export interface DoctorReport {
   readonly config: string;
   /** As `scheme://namespace`. */
@@ -78,9 +79,16 @@ export async function examine(patient: Patient, options: CallOptions = {}): Prom
   const { config, file } = loaded;
   const known = engine === undefined ? undefined : await knownEngine(config, engine);
   const backend = await bareBackendFor(loaded, { endpoint, ...PATIENCE });
-  const keyPrefix = config.kvferry.keyPrefix?.replace(/\/$/, '') ?? '';
-  const front = keyPrefix === '' ? '' : `${keyPrefix}/`;
-  const ward = { ...patient, backend, known, place: placeOf(backend, loaded), keyPrefix, front, signal };
+  const keyPrefix = keyPrefixOf(config);
+  const ward = {
+    ...patient,
+    backend,
+    known,
+    place: placeOf(backend, loaded),
+    keyPrefix,
+    front: frontOf(keyPrefix),
+    signal,
+  };
   try {
     const { checks, contents } = await examineWard(ward);
     const has = (status: Check['status']): boolean => checks.some((check) => check.status === status);

@@ -4,12 +4,12 @@ import type { LoadedConfig } from '../load-config.ts';
 import { type Check, problem } from './check.ts';
 import { configLine, currentLine } from './config-line.ts';
 import { toldRegion } from './place.ts';
-import { type Got, getOne, ownKey, REQUEST_MS } from './rights.ts';
+import { getOne, ownKey, REQUEST_MS } from './rights.ts';
 import { within } from './within.ts';
 
 /** What the first request came to, for a key that nobody has. */
 export type FirstAnswer =
-  | { readonly status: 'answered'; readonly got: Got }
+  | { readonly status: 'answered' }
   /** The store knows who asks, and does not allow it. */
   | { readonly status: 'denied'; readonly error: KvferryError }
   /** Nothing more can be asked. */
@@ -19,7 +19,7 @@ export type FirstAnswer =
 export async function firstAnswer(backend: RemoteBackend, front: string, signal: AbortSignal): Promise<FirstAnswer> {
   const opened = await within(REQUEST_MS, signal, (limit) => backend.open({ signal: limit }));
   const got = opened.status === 'failed' ? opened : await getOne(backend, ownKey(front), signal);
-  if (got.status === 'done') return { status: 'answered', got: got.value };
+  if (got.status === 'done') return { status: 'answered' };
   const { error } = got;
   return { status: error.code === 'PERMISSION_DENIED' ? 'denied' : 'refused', error };
 }

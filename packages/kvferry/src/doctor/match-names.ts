@@ -3,6 +3,7 @@ import { type LmcacheConfig, lmcacheDtypeNames } from '@kvferry/lmcache';
 import { groupText, systemText } from '../inspect/group-text.ts';
 import type { InspectReport } from '../inspect/inspect-store.ts';
 import type { StoredGroup, StoredSystem } from '../inspect/stored-group.ts';
+import { keyPrefixOf } from '../key-prefix.ts';
 import type { LoadedConfig } from '../load-config.ts';
 import { formatBytes, formatCount } from '../terminal/index.ts';
 import { type Check, ok, problem, unknown, warning } from './check.ts';
@@ -21,7 +22,7 @@ export interface Compared {
 export function matchNames(compared: Compared): Check[] {
   const { engine, loaded, report } = compared;
   const everywhere = report.groups.filter(({ system }) => !BESIDE.has(system));
-  const keyPrefix = loaded.config.kvferry.keyPrefix?.replace(/\/$/, '') ?? null;
+  const keyPrefix = keyPrefixOf(loaded.config) || null;
   const chunks = everywhere.filter((group) => group.keyPrefix === keyPrefix || formOf(group) === undefined);
   if (everywhere.length > 0 && !chunks.some((group) => formOf(group) !== undefined)) {
     const [elsewhere] = everywhere.filter((group) => group.keyPrefix !== keyPrefix && formOf(group) !== undefined);

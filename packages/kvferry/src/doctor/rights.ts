@@ -12,16 +12,11 @@ export function ownKey(front: string): Key {
   return `${front}kvferry-doctor-${randomBytes(8).toString('hex')}`;
 }
 
-/** What a GET came to. `there`: its length is of no interest, as the memory lent has one byte. */
-export type Got = 'miss' | 'there';
-
-/** Asks for a value, and for at most a byte of it. */
-export async function getOne(backend: RemoteBackend, key: Key, signal: AbortSignal): Promise<Outcome<Got>> {
+/** Asks for a value, and for at most a byte of it. A key that is absent was answered for too. */
+export async function getOne(backend: RemoteBackend, key: Key, signal: AbortSignal): Promise<Outcome<void>> {
   return within(REQUEST_MS, signal, async (limit) => {
     const [result] = await backend.get([{ key, into: new Uint8Array(1) }], { signal: limit });
-    if (result === undefined || result.status === 'miss') return 'miss';
-    if (result.status === 'failed' && result.error.code !== 'BUFFER_TOO_SMALL') throw result.error;
-    return 'there';
+    if (result?.status === 'failed' && result.error.code !== 'BUFFER_TOO_SMALL') throw result.error;
   });
 }
 

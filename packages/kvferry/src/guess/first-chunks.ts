@@ -1,12 +1,12 @@
-import { type Chunk, type Key, KvferryError } from '@kvferry/core';
+import { type Chunk, type Chunker, type Key, KvferryError } from '@kvferry/core';
 import type { LmcacheConfig } from '@kvferry/lmcache';
-import { type ChunkIdentity, chunkIdentity, type EngineMetadata } from '../chunk-identity.ts';
+import { chunkIdentity, type EngineMetadata } from '../chunk-identity.ts';
 import { type GuessedSetting, guessSettings, settingOf, withSetting } from './settings.ts';
 
 /** The first chunk of a sequence, as an engine of another setting names it. */
 export interface GuessedChunk extends GuessedSetting {
   readonly config: LmcacheConfig;
-  readonly identity: ChunkIdentity;
+  readonly chunker: Chunker;
   readonly chunk: Chunk;
   /** Without `key_prefix`. */
   readonly key: Key;
@@ -27,13 +27,13 @@ export async function guessFirstChunks(
     if (tokens.length < guess.setting.chunkTokens) continue;
     try {
       const changed = withSetting(config, guess.setting);
-      const identity = await chunkIdentity(changed, engine);
-      const [chunk] = identity.chunker.chunk(tokens.subarray(0, guess.setting.chunkTokens));
+      const { chunker, keyFormat, scope } = await chunkIdentity(changed, engine);
+      const [chunk] = chunker.chunk(tokens.subarray(0, guess.setting.chunkTokens));
       if (chunk === undefined) continue;
-      const key = identity.keyFormat.key(chunk, identity.scope);
+      const key = keyFormat.key(chunk, scope);
       if (seen.has(key)) continue;
       seen.add(key);
-      guessed.push({ ...guess, config: changed, identity, chunk, key });
+      guessed.push({ ...guess, config: changed, chunker, chunk, key });
     } catch (thrown) {
       // Random hashes, tags where the form has no place for them, and the like: no such names.
       if (!KvferryError.is(thrown)) throw thrown;

@@ -1,5 +1,5 @@
 import type { LmcacheConfig } from '@kvferry/lmcache';
-import type { EngineMetadata } from '../chunk-identity.ts';
+import { type EngineMetadata, pythonOf } from '../chunk-identity.ts';
 
 /** Everything of a configuration and an engine that decides the name of a chunk, but for whose chunk it is. */
 export interface HashSetting {
@@ -27,17 +27,16 @@ export interface SettingChange {
 
 /** The setting that a configuration and an engine have. */
 export function settingOf(config: LmcacheConfig, engine: EngineMetadata): HashSetting {
-  const { chunkTokens, hashAlgorithm, hashSeedFromEnvironment, kvferry } = config;
-  const seed = (hashSeedFromEnvironment ? undefined : kvferry.pythonHashSeed) ?? engine.pythonHashSeed;
-  const minor = Number(kvferry.pythonVersion?.split('.')[1] ?? 12);
+  const { chunkTokens, hashAlgorithm, kvferry } = config;
+  const { python, pythonHashSeed, vllm } = pythonOf(config, engine);
   return {
     keyFormat: kvferry.keyFormat ?? 'lmcache',
     era: kvferry.era ?? 'current',
     // As LMCache takes any other name.
     algorithm: hashAlgorithm.startsWith('sha256_cbor') ? 'sha256_cbor' : 'builtin',
-    vllm: kvferry.vllm ?? engine.vllm,
-    seed: seed === 'random' ? null : seed,
-    python: minor <= 10 ? '3.10' : '3.12',
+    vllm,
+    seed: pythonHashSeed,
+    python: python === 'up-to-3.10' ? '3.10' : '3.12',
     chunkTokens,
     noneHash: kvferry.noneHash,
   };

@@ -5,7 +5,7 @@ import { PASSED_OVER_CHANNEL, type PassedOverRecord } from '@kvferry/s3-protocol
 import { withDescriptions } from './namespaces.ts';
 import { type StoredGroup, StoredSummary } from './stored-group.ts';
 
-/** What lies in a store. Plain data, but for nothing: it survives JSON. */
+/** What lies in a store. Plain data: it survives JSON. */
 export interface InspectReport {
   /** As `scheme://namespace`. */
   readonly backend: string;

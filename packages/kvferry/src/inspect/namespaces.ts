@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { RemoteBackend } from '@kvferry/core';
+import { frontOf } from '../key-prefix.ts';
 import type { StoredGroup } from './stored-group.ts';
 
 /** Descriptions that are read at most; the largest groups come first. */
@@ -19,7 +20,7 @@ export async function withDescriptions(
   const asked = groups.filter(({ namespace }) => namespace !== null).slice(0, MOST_READ);
   if (asked.length === 0) return [...groups];
   const items = asked.map(({ keyPrefix, namespace }) => ({
-    key: `${keyPrefix === null ? '' : `${keyPrefix}/`}kv1/_ns/${namespace}.json`,
+    key: `${frontOf(keyPrefix ?? '')}kv1/_ns/${namespace}.json`,
     into: new Uint8Array(DESCRIPTION_BYTES),
   }));
   const results = await backend.get(items, { signal });

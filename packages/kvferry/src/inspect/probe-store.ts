@@ -2,6 +2,7 @@ import { type Key, KvferryError, type RemoteBackend } from '@kvferry/core';
 import type { LmcacheConfig } from '@kvferry/lmcache';
 import { chunkIdentity, type EngineMetadata } from '../chunk-identity.ts';
 import { guessFirstChunks } from '../guess/first-chunks.ts';
+import { frontOf } from '../key-prefix.ts';
 import { type InspectOptions, type InspectReport, nameOf } from './inspect-store.ts';
 import { withDescriptions } from './namespaces.ts';
 import { StoredSummary } from './stored-group.ts';
@@ -25,7 +26,7 @@ export async function probeStore(
   { config, engine, tokens }: ProbedSequence,
   { keyPrefix, maxKeys, signal }: Pick<InspectOptions, 'keyPrefix' | 'maxKeys' | 'signal'>,
 ): Promise<InspectReport> {
-  const front = keyPrefix === '' ? '' : `${keyPrefix}/`;
+  const front = frontOf(keyPrefix);
   const guesses = (await guessFirstChunks(config, engine, tokens)).slice(0, maxKeys);
   const firsts = await lengthsOf(
     backend,
@@ -35,9 +36,11 @@ export async function probeStore(
   const found = guesses.filter(({ key }) => firsts.has(front + key)).slice(0, MOST_SETTINGS);
   const keys = new Set<Key>();
   for (const guess of found) {
+    // Ranks have the same hashes under names of their own.
+    const chunks = guess.chunker.chunk(tokens);
     for (let workerId = 0; workerId < engine.worldSize; workerId += 1) {
-      const { chunker, keyFormat, scope } = await chunkIdentity(guess.config, { ...engine, workerId });
-      for (const chunk of chunker.chunk(tokens)) keys.add(keyFormat.key(chunk, scope));
+      const { keyFormat, scope } = await chunkIdentity(guess.config, { ...engine, workerId });
+      for (const chunk of chunks) keys.add(keyFormat.key(chunk, scope));
     }
   }
   const asked = [...keys].slice(0, maxKeys);

@@ -2,3 +2,4 @@ export { formatBytes, formatCount, formatMilliseconds, formatRate, formatSeconds
 export { Progress } from './progress.ts';
 export { collectSet } from './set-flag.ts';
 export { plainTable } from './table.ts';
+export { wholeNumber } from './whole-number.ts';

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
-/** A table without lines, for a terminal and for whoever cuts its columns. Numbers are to be given as text. */
+/** A table without lines, for a terminal and for whoever cuts its columns; without a head where that is empty. Numbers are to be given as text. */
 export function plainTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],

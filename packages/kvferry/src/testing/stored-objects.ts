@@ -1,8 +1,25 @@
 import { kv1KeyFormat } from '@kvferry/core';
 import type { Simulator } from '@kvferry/s3-simulator';
+import type { FilesOf } from './command-files.ts';
 
 const BUCKET = 'my-bucket';
 const HASH = '0123456789abcdef'.repeat(4);
+
+export const CHUNK_TOKENS = 16;
+
+/** What a rank is given of whose namespace `layOwn` is, with the tokens of three chunks. */
+export const RANK_FILES: FilesOf = {
+  config: `chunk_size: ${CHUNK_TOKENS}\npre_caching_hash_algorithm: sha256_cbor`,
+  model: {
+    model_name: 'org/m',
+    world_size: 2,
+    worker_id: 1,
+    kv_dtype: 'float16',
+    kv_shape: { layers: 1, kv_heads: 1, head_size: 8 },
+    python_hash_seed: '0',
+  },
+  tokens: Array.from({ length: 3 * CHUNK_TOKENS }, (_, index) => index),
+};
 
 /** Lays objects of so many bytes into the simulator's bucket. */
 export async function lay(
@@ -39,13 +56,13 @@ export const NAMES = {
 /** Lays a chunk under kvferry's own name, and the description of its namespace. Gives the namespace. */
 export async function layOwn(simulator: Simulator, modelName: string): Promise<string> {
   const format = kv1KeyFormat({
-    layout: { format: 'KV_2LTD', layers: 1, kvHeads: 1, headSize: 8, chunkTokens: 16 },
+    layout: { format: 'KV_2LTD', layers: 1, kvHeads: 1, headSize: 8, chunkTokens: CHUNK_TOKENS },
     // Of PYTHONHASHSEED=0.
     hash: { name: 'sha256_cbor', seed: '5625442194607170974' },
   });
   const scope = { modelName, worldSize: 2, workerId: 1, dtype: 'float16', tags: [] } as const;
   const { id, json, key } = format.namespace(scope);
   await simulator.putObject(BUCKET, key, Buffer.from(json));
-  await lay(simulator, [format.key({ hash: 'ab12', start: 0, end: 16 }, scope)]);
+  await lay(simulator, [format.key({ hash: 'ab12', start: 0, end: CHUNK_TOKENS }, scope)]);
   return id;
 }

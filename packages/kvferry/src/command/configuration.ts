@@ -1,0 +1,22 @@
+import { KvferryError } from '@kvferry/core';
+import { formatFinding } from '@kvferry/lmcache';
+import pc from 'picocolors';
+import { type LoadedConfig, loadConfig } from '../load-config.ts';
+import { type CommandIo, say } from './io.ts';
+import type { StoreFlags } from './subcommand.ts';
+
+/** Reads the configuration that the flags name. Throws as `loadConfig`. */
+export function readConfiguration({ config, set }: StoreFlags, { env }: CommandIo): Promise<LoadedConfig> {
+  return loadConfig({ file: config, env, placeholders: set });
+}
+
+/** Says what is wrong with a configuration whatever store is used; opening its own store makes errors of the other findings. */
+export function sayFindings({ findings }: LoadedConfig, { stderr }: CommandIo): void {
+  for (const finding of findings) if (finding.scope === 'always') say(stderr, pc.yellow(formatFinding(finding)));
+}
+
+/** Throws CONFIG_INVALID where a configuration names no remote. */
+export function requireRemote({ config, file }: LoadedConfig): void {
+  if (config.remoteUrl !== undefined) return;
+  throw new KvferryError('CONFIG_INVALID', `${file} names no remote. Write: remote_url: "s3://<bucket>"`);
+}

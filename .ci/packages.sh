@@ -3,7 +3,7 @@
 #
 #   packages.sh pack FOLDER                packs every public package (built before) into FOLDER; publint and attw on each
 #   packages.sh install FOLDER CONSUMER    installs the tarballs into CONSUMER and typechecks a program there
-#   packages.sh use CONSUMER NODE          runs that program with NODE, and the simulator's command
+#   packages.sh use CONSUMER NODE          runs that program with NODE, the simulator's command and the bench's
 #   packages.sh alone FOLDER APART         installs each backend into a folder of its own in APART, with only what it depends on
 #   packages.sh examples APART NODE        runs the examples of their READMEs with NODE, against the simulator from its tarball
 set -euo pipefail
@@ -15,7 +15,7 @@ pack() {
   local folder=$1 pnpm package tarball
   pnpm=$(node -p 'require("./package.json").packageManager')
   mkdir -p "$folder"
-  for package in packages/*/; do
+  for package in packages/*/ apps/bench/; do
     # pnpm, not npm: it writes publishConfig's exports, and versions for workspace: and catalog:.
     (cd "$package" && npx --yes "$pnpm" pack --pack-destination "$folder")
   done
@@ -39,11 +39,14 @@ install() {
 }
 
 use() {
-  local consumer=$1 node=$2
+  local consumer=$1 node=$2 json=$PWD/.ci/one-json-document.mjs
   cd "$consumer"
   "$node" --version
   "$node" built/program.js
   "$node" node_modules/.bin/kvferry-s3-simulator --help | head -1
+  "$node" node_modules/.bin/kvferry-bench --help | head -1
+  "$node" node_modules/.bin/kvferry-bench conformance --backend memory --json >bench.json
+  "$node" "$json" bench.json 'backend="memory"' failed=0
 }
 
 case ${1:-} in

@@ -27,6 +27,10 @@ const verbs = {
     run: ['packages/kvferry/src/command/bin.ts'],
     says: 'the command: store, lookup, retrieve, inspect, doctor, probe',
   },
+  bench: {
+    run: ['apps/bench/src/cli.ts', 'run'],
+    says: 'a store under the load of a KV cache: throughput, latency, what limits it, when loading pays',
+  },
   'bench:cache': {
     run: ['apps/bench/src/cache-bench/cli.ts'],
     says: 'what the cache adds to the bytes: retrieving, hashing, looking up',

@@ -23,7 +23,12 @@ export type MinioContainer =
 export async function startMinioContainer(options: MinioContainerOptions): Promise<MinioContainer> {
   // testcontainers takes seconds to load: only where there may be an engine.
   if (!mayHaveDocker()) return { status: 'missing', reason: 'There is no Docker engine (no socket, no DOCKER_HOST).' };
-  const { GenericContainer, getContainerRuntimeClient, Wait } = await import('testcontainers');
+  const testcontainers = await importTestcontainers();
+  if (testcontainers === undefined) {
+    const way = 'npx -p kvferry-bench -p testcontainers kvferry-bench …';
+    return { status: 'missing', reason: `A Docker engine needs the package testcontainers beside this one: ${way}.` };
+  }
+  const { GenericContainer, getContainerRuntimeClient, Wait } = testcontainers;
   try {
     await getContainerRuntimeClient();
   } catch (error) {
@@ -81,6 +86,16 @@ export async function startMinioContainer(options: MinioContainerOptions): Promi
  */
 export function isMinioReady(httpStatus: number): boolean {
   return httpStatus === 403;
+}
+
+/** In the repository it is there; for who installs what is published from it, it is an optional peer. */
+async function importTestcontainers(): Promise<typeof import('testcontainers') | undefined> {
+  try {
+    return await import('testcontainers');
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined;
+    throw thrown;
+  }
 }
 
 function mayHaveDocker(): boolean {

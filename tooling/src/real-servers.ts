@@ -152,6 +152,7 @@ function running(
 }
 
 function missing(kind: MissingServer['kind'], reasons: readonly string[]): MissingServer {
-  const way = 'Where Go is installed, `bash .ci/real-servers.sh binaries` builds one into the cache folder, once.';
+  const way =
+    'In a clone of kvferry, with Go, `bash .ci/real-servers.sh binaries` builds one into the cache folder, once.';
   return { status: 'missing', kind, reason: `No ${kind} on this machine. ${reasons.join(' ')} ${way}` };
 }

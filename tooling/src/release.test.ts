@@ -17,6 +17,9 @@ beforeEach(async () => {
 afterEach(() => copy[Symbol.asyncDispose]());
 
 describe('a changeset', () => {
+  /** What opens every backend. */
+  const opens = { kvferry: '1.0.1', 'kvferry-bench': '1.0.1' };
+
   /** All packages at 1.0.0, and this one changeset; then the versions that come of it, of the packages that have others. */
   async function versionsAfter(changed: string, bump: 'patch' | 'minor'): Promise<Record<string, string>> {
     const { folder } = copy;
@@ -40,14 +43,14 @@ describe('a changeset', () => {
   test.each(['@kvferry/s3', '@kvferry/s3-express', '@kvferry/s3-compatible'])(
     'for %s bumps it and what opens it, and no other backend',
     async (backend) => {
-      expect(await versionsAfter(backend, 'minor')).toEqual({ [backend]: '1.1.0', kvferry: '1.0.1' });
+      expect(await versionsAfter(backend, 'minor')).toEqual({ [backend]: '1.1.0', ...opens });
     },
   );
 
   test('that is a patch reaches those who depend on it too', async () => {
     expect(await versionsAfter('@kvferry/s3-compatible', 'patch')).toEqual({
       '@kvferry/s3-compatible': '1.0.1',
-      kvferry: '1.0.1',
+      ...opens,
     });
   });
 
@@ -57,7 +60,7 @@ describe('a changeset', () => {
       '@kvferry/s3': '1.0.1',
       '@kvferry/s3-express': '1.0.1',
       '@kvferry/s3-compatible': '1.0.1',
-      kvferry: '1.0.1',
+      ...opens,
     });
   });
 });
@@ -102,8 +105,8 @@ describe('npm run release', () => {
 /** All that may be published, as its package.json has it, and where that lies in the folder. */
 async function publicPackages(folder: string) {
   const found: { readonly name: string; readonly version: string; readonly path: string }[] = [];
-  for (const entry of await readdir(join(folder, 'packages'))) {
-    const path = join('packages', entry);
+  const paths = (await readdir(join(folder, 'packages'))).map((entry) => join('packages', entry));
+  for (const path of [...paths, 'apps/bench']) {
     const manifest = JSON.parse(await readFile(join(folder, path, 'package.json'), 'utf8'));
     if (manifest.private !== true) found.push({ name: manifest.name, version: manifest.version, path });
   }

@@ -4,8 +4,8 @@ import pc from 'picocolors';
 import type { ConformanceOutcome, Plan } from './run.ts';
 
 /** What is tried, and where. */
-export function headerText({ backend, level, store }: Plan): string {
-  return `${pc.bold('Conformance')}: the ${backend} backend at level ${level}\n${pc.bold('Store')}: ${store}\n`;
+export function headerText({ backend, level, words }: Plan): string {
+  return `${pc.bold('Conformance')}: the ${backend} backend at level ${level}\n${pc.bold('Store')}: ${words}\n`;
 }
 
 /** What is about to be done, to whose account and where, and what becomes of it. */

@@ -8,11 +8,13 @@ import {
   runConformance,
 } from '@kvferry/conformance';
 import { KvferryError } from '@kvferry/core';
+import { openStore } from '../stores/open-store.ts';
+import type { OpenStore, StoreRequest } from '../stores/types.ts';
 import { runFolder } from './keys.ts';
 import { type Load, mostOperations, mostRequests } from './limits.ts';
-import { openSubject, type Subject, type SubjectRequest } from './subject.ts';
+import { subjectOf } from './subject.ts';
 
-export interface ConformanceJob extends Omit<SubjectRequest, 'runId'> {
+export interface ConformanceJob extends Omit<StoreRequest, 'runFolder'> {
   /** `undefined`: `network`, and `core` for a backend without one. */
   readonly level: Level | undefined;
   readonly signal: AbortSignal;
@@ -31,7 +33,7 @@ export interface ConformanceListener {
 }
 
 /** What is going to happen, before the first byte is sent. */
-export interface Plan extends Pick<Subject, 'backend' | 'target' | 'store' | 'identity' | 'place' | 'afterwards'> {
+export interface Plan extends Pick<OpenStore, 'backend' | 'target' | 'words' | 'identity' | 'place' | 'afterwards'> {
   readonly level: Level;
   /** Starts the name of everything that is written. */
   readonly prefix: string;
@@ -52,55 +54,77 @@ export interface ConformanceOutcome {
 
 /** Runs the suite against what the job names, and removes what it has written, whatever comes of it. Rejects when it could not run. */
 export async function runJob(job: ConformanceJob, listener: ConformanceListener): Promise<ConformanceOutcome> {
+  const { signal } = job;
   const runId = randomBytes(6).toString('hex');
-  const subject = await openSubject({ ...job, runId });
+  const store = await openStore({ ...job, runFolder: runFolder(runId) });
   try {
-    return await runOn(subject, job, runId, listener);
+    const plan = planFor(store, job.level, runId);
+    signal.throwIfAborted();
+    listener.onPlan(plan);
+    let removed = false;
+    let ran: SuiteRun;
+    try {
+      await store.prepare(signal);
+      const options = { level: plan.level, folder: '', runId, signal };
+      ran = await runConformanceOn(store, options, (result) => listener.onCase(result));
+    } finally {
+      listener.onEnd();
+      try {
+        const what = await store.remove();
+        if (what !== undefined) listener.onRemoved(what);
+        removed = true;
+      } catch (thrown) {
+        listener.onNotRemoved(`${plan.place}, under ${plan.prefix}`, KvferryError.from(thrown));
+      }
+    }
+    signal.throwIfAborted();
+    return { ...ran, plan, removed };
   } finally {
-    await subject.close();
+    await store.close();
   }
 }
 
-async function runOn(
-  subject: Subject,
-  job: ConformanceJob,
-  runId: string,
-  listener: ConformanceListener,
-): Promise<ConformanceOutcome> {
-  const { signal } = job;
-  const { suite } = subject;
-  const level = job.level ?? (suite.upstream === undefined ? 'core' : 'network');
-  const { backend, target, store, identity, place, afterwards } = subject;
-  const plan: Plan = {
-    ...{ backend, target, store, identity, place, afterwards },
+export interface SuiteOptions {
+  readonly level: Level;
+  /** Folder of the store to stay in: what all keys begin with, below the configuration's prefix. Empty, or with a slash at its end. */
+  readonly folder: string;
+  /** Names the suite's own folder in there, `kvferry-conformance-<runId>/`. */
+  readonly runId: string;
+  readonly signal: AbortSignal;
+}
+
+export type SuiteRun = Pick<ConformanceOutcome, 'report' | 'seconds'>;
+
+/** Runs the suite on a store that is open and prepared. What a case leaves behind there is the caller's to remove. */
+export async function runConformanceOn(
+  store: OpenStore,
+  { folder, level, runId, signal }: SuiteOptions,
+  onCase: (result: CaseResult) => void,
+): Promise<SuiteRun> {
+  const subject = await subjectOf(store, folder);
+  try {
+    const startMs = performance.now();
+    const report = await runConformance(subject.suite, {
+      ...{ level, runId, signal },
+      onCase: (result) => {
+        if (!signal.aborted) onCase(result);
+      },
+    });
+    return { report, seconds: (performance.now() - startMs) / 1000 };
+  } finally {
+    subject.close();
+  }
+}
+
+function planFor(store: OpenStore, asked: Level | undefined, runId: string): Plan {
+  const { afterwards, backend, identity, keyPrefix, place, s3, target, words } = store;
+  const level = asked ?? (s3 === undefined ? 'core' : 'network');
+  return {
+    ...{ backend, target, words, identity, place, afterwards },
     level,
-    prefix: `${subject.keyPrefix}${runFolder(runId)}/`,
-    most: suite.upstream === undefined ? mostOperations(level) : mostRequests(level),
-    counted: suite.upstream === undefined ? 'operations on items' : 'requests',
+    prefix: `${keyPrefix}${runFolder(runId)}/`,
+    most: s3 === undefined ? mostOperations(level) : mostRequests(level),
+    counted: s3 === undefined ? 'operations on items' : 'requests',
     cases: cases.filter((conformanceCase) => LEVELS.indexOf(conformanceCase.level) <= LEVELS.indexOf(level)).length,
   };
-  signal.throwIfAborted();
-  listener.onPlan(plan);
-  let removed = false;
-  let outcome: Omit<ConformanceOutcome, 'removed'>;
-  try {
-    await subject.prepare(signal);
-    const startMs = performance.now();
-    const onCase = (result: CaseResult): void => {
-      if (!signal.aborted) listener.onCase(result);
-    };
-    const report = await runConformance(suite, { level, runId, signal, onCase });
-    outcome = { plan, report, seconds: (performance.now() - startMs) / 1000 };
-  } finally {
-    listener.onEnd();
-    try {
-      const what = await subject.remove();
-      if (what !== undefined) listener.onRemoved(what);
-      removed = true;
-    } catch (thrown) {
-      listener.onNotRemoved(`${place}, under ${plan.prefix}`, KvferryError.from(thrown));
-    }
-  }
-  signal.throwIfAborted();
-  return { ...outcome, removed };
 }

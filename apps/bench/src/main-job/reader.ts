@@ -5,9 +5,9 @@
 import { type Chunk, type HitEnd, type KvCache, KvferryError, type LoadedChunk, type Lookup } from '@kvferry/core';
 import { chunkIdentity, loadConfig, openKvCache } from 'kvferry';
 import { CpuClock, transferCost } from '../shared/cpu-clock.ts';
+import { jobConfig } from '../shared/job-config.ts';
 import { collectLatencies } from '../shared/latencies.ts';
 import { windowLength } from './chunk-window.ts';
-import { jobConfig } from './job-config.ts';
 import { fillChunk } from './kv-data.ts';
 import type { CacheFacts, ReaderJob, ReaderMessage, ReaderResult } from './messages.ts';
 

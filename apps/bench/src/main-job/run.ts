@@ -15,10 +15,10 @@ import {
 } from 'kvferry';
 import type { TransferCost } from '../shared/cpu-clock.ts';
 import { type StandIn, startStandIn } from '../shared/embedded-simulator.ts';
+import { jobConfig } from '../shared/job-config.ts';
 import type { LatencySummary } from '../shared/latencies.ts';
 import { chunkBytes } from '../shared/models.ts';
 import { type Corpus, readCorpus } from './corpus.ts';
-import { jobConfig } from './job-config.ts';
 import type { ReaderJob, ReaderResult } from './messages.ts';
 import { readElsewhere } from './read-elsewhere.ts';
 import { type StoreOutcome, storeChunks } from './writer.ts';

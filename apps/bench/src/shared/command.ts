@@ -7,6 +7,32 @@ export interface CommandFlags {
   readonly json: true | undefined;
 }
 
+/** One command of a program that has several. */
+export interface Subcommand {
+  readonly command: Command;
+  /** Gives the exit code. `args`: what stands beside the flags. */
+  run(flags: CommandFlags, signal: AbortSignal, args: readonly string[]): Promise<number>;
+}
+
+/** Runs a program of several commands, each as `runCommand` does. What a command throws is worth 2. */
+export async function runProgram(program: Command, subcommands: readonly Subcommand[]): Promise<number> {
+  let exitCode = 2;
+  program.exitOverride();
+  for (const { command, run } of subcommands) {
+    // Its answer is the exit code; commander has no place for it.
+    command.action(async () => {
+      exitCode = await carriedOut(command, run, () => 2);
+    });
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  try {
+    await program.parseAsync();
+    return exitCode;
+  } catch (thrown) {
+    return usageExitCode(thrown);
+  }
+}
+
 /**
  * Runs a command of this app and gives its exit code: what `run` gives, 2 for flags that cannot be meant, 130 after Ctrl-C. The first Ctrl-C fires the
  * signal, so that what was stored can be removed; the second ends the process. What `run` throws is printed, with `--json` as the document, and
@@ -14,16 +40,29 @@ export interface CommandFlags {
  */
 export async function runCommand<Flags extends CommandFlags>(
   command: Command,
-  run: (flags: Flags, signal: AbortSignal) => Promise<number>,
+  run: (flags: Flags, signal: AbortSignal, args: readonly string[]) => Promise<number>,
   exitCodeOf: (error: KvferryError) => number,
 ): Promise<number> {
-  let flags: Flags;
   try {
-    flags = command.exitOverride().parse().opts<Flags>();
+    command.exitOverride().parse();
   } catch (thrown) {
-    // commander has printed help, or what is wrong.
-    return (thrown as { exitCode?: number }).exitCode === 0 ? 0 : 2;
+    return usageExitCode(thrown);
   }
+  return await carriedOut(command, run, exitCodeOf);
+}
+
+/** Of what commander throws once it has printed help, or what is wrong. */
+function usageExitCode(thrown: unknown): number {
+  return (thrown as { exitCode?: number }).exitCode === 0 ? 0 : 2;
+}
+
+/** Runs a command whose arguments are parsed. */
+async function carriedOut<Flags extends CommandFlags>(
+  command: Command,
+  run: (flags: Flags, signal: AbortSignal, args: readonly string[]) => Promise<number>,
+  exitCodeOf: (error: KvferryError) => number,
+): Promise<number> {
+  const flags = command.opts<Flags>();
   const interrupt = new AbortController();
   process.once('SIGINT', () => {
     console.error('\nInterrupted: stopping, and removing what was stored. Press Ctrl-C again to leave it.');
@@ -32,7 +71,7 @@ export async function runCommand<Flags extends CommandFlags>(
   });
   process.once('SIGTERM', () => interrupt.abort());
   try {
-    return await run(flags, interrupt.signal);
+    return await run(flags, interrupt.signal, command.args);
   } catch (thrown) {
     if (interrupt.signal.aborted) return 130;
     const error = KvferryError.from(thrown);

@@ -39,3 +39,9 @@ export function transferCost(clock: CpuClock, bytes: number): TransferCost {
     cpuSecondsPerGiB: bytes === 0 ? 0 : clock.cpuSeconds / (bytes / 1024 ** 3),
   };
 }
+
+/** CPU time of this process, all its threads included, since `process.cpuUsage` gave `start`. */
+export function cpuSecondsSince(start: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1e6;
+}

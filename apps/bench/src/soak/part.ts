@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { type HitEnd, type KvCache, KvferryError, type Prefetch, type Retrieved } from '@kvferry/core';
 import { loadConfig, openKvCache } from 'kvferry';
+import { Random } from '../shared/random.ts';
 import { takeFootprint } from './footprint.ts';
-import { Random } from './random.ts';
 import { openStore, type SoakStore, type StoreName } from './stores.ts';
 import { CHUNK_TOKENS, engine, MAX_CHUNKS, makePrompts, type Prompt } from './workload.ts';
 

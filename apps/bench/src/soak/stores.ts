@@ -11,7 +11,7 @@ import {
 } from '@kvferry/core';
 import { type Fault, startSimulator } from '@kvferry/s3-simulator';
 import type { OpenKvCacheOptions } from 'kvferry';
-import type { Random } from './random.ts';
+import type { Random } from '../shared/random.ts';
 
 /** A remote that goes wrong now and then. */
 export interface SoakStore {

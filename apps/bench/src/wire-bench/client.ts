@@ -1,15 +1,17 @@
-import { loadClient } from './clients/load.ts';
-import type { BenchClient, Session } from './clients/types.ts';
+import type { BenchClient, NextObject, Session } from '../clients/types.ts';
+import { cpuSecondsSince } from '../shared/cpu-clock.ts';
+import { loadClient } from './load-client.ts';
 import type { ClientAnswer, ClientCommand, Target } from './messages.ts';
 import { fillObject, firstWrongByte } from './objects.ts';
 import type { Cell, Sample, Verify } from './plan.ts';
+import { type WireOptions, wireOptions } from './session.ts';
 
 /**
  * The process of one client. Each has its own, so that its garbage, its threads and its compiled code are billed to nobody else, and
  * `process.cpuUsage` is the whole of what it costs.
  */
 
-let client: BenchClient;
+let client: BenchClient<WireOptions>;
 let target: Target;
 let open: { readonly session: Session; readonly cell: Cell; turnMs: number } | undefined;
 
@@ -55,7 +57,7 @@ async function openCell({ cell, verify }: ClientCommand & { do: 'open' }): Promi
     }
   }
   await prove(cell, verify, buffers);
-  const session = await client.open({ target, cell, verify, upload: 'counted', buffers });
+  const session = await client.open(wireOptions(target, cell, verify, 'counted', buffers));
   return { session, cell, turnMs: await warm(session, cell) };
 }
 
@@ -65,9 +67,9 @@ function allocate({ bytes, memory }: Cell): Buffer {
 
 /** Does every operation once and looks at every byte: here those that were read, in the server those that were sent. */
 async function prove(cell: Cell, verify: Verify, buffers: readonly Uint8Array[]): Promise<void> {
-  const session = await client.open({ target, cell, verify, upload: 'checked', buffers });
+  const session = await client.open(wireOptions(target, cell, verify, 'checked', buffers));
   try {
-    await session.run(1);
+    await session.run(timesPerSlot(1, cell));
   } finally {
     await session.close();
   }
@@ -80,13 +82,14 @@ async function prove(cell: Cell, verify: Verify, buffers: readonly Uint8Array[])
 }
 
 /** Works until the process has used so much CPU, and gives the wall time of one operation in every slot. */
-async function warm(session: Session, { operation, warmCpuMs }: Cell): Promise<number> {
+async function warm(session: Session, cell: Cell): Promise<number> {
+  const { operation, warmCpuMs } = cell;
   // HEADs in runs as long as those that are measured, or what gets compiled is the beginning and the end of a run.
   const perSlot = operation === 'HEAD' ? 16 : 1;
   const startMs = performance.now();
   const startCpu = process.cpuUsage();
   for (let turns = 1; ; turns += 1) {
-    await session.run(perSlot);
+    await session.run(timesPerSlot(perSlot, cell));
     if (cpuSecondsSince(startCpu) * 1000 >= warmCpuMs) {
       return (performance.now() - startMs) / (turns * perSlot);
     }
@@ -104,7 +107,7 @@ async function measure(windowMs: number): Promise<Sample> {
   // that was compiled for these: kvferry's HEADs lost that of 10 to 30 functions before every window, and without it lose none.
   const startMs = performance.now();
   const startCpu = process.cpuUsage();
-  await session.run(perSlot);
+  await session.run(timesPerSlot(perSlot, cell));
   const cpuSeconds = cpuSecondsSince(startCpu);
   const seconds = (performance.now() - startMs) / 1000;
   open.turnMs = (seconds * 1000) / perSlot;
@@ -117,9 +120,14 @@ async function measure(windowMs: number): Promise<Sample> {
   };
 }
 
-function cpuSecondsSince(start: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1_000_000;
+/** So many operations in each slot, on the object of that slot. */
+function timesPerSlot(times: number, { concurrency }: Cell): NextObject {
+  const left = new Array<number>(concurrency).fill(times);
+  return (slot) => {
+    const more = left[slot] as number;
+    left[slot] = more - 1;
+    return more > 0 ? slot % target.objectsPerSize : undefined;
+  };
 }
 
 function describe(error: unknown): string {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { packageVersion } from '../clients/package-version.ts';
 import { describeMachine, type Machine } from '../shared/bench-run.ts';
 import type { Plan } from './plan.ts';
 import type { Cores } from './processes.ts';
@@ -41,9 +41,6 @@ export function describeEnvironment(
 }
 
 function peerVersions(): Record<string, string> {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    dependencies: Record<string, string>;
-  };
   const peers = ['undici', 'aws-crt', '@aws-sdk/client-s3'];
-  return Object.fromEntries(peers.map((name) => [name, manifest.dependencies[name] ?? 'unknown']));
+  return Object.fromEntries(peers.map((name) => [name, packageVersion(name) ?? 'not installed']));
 }

@@ -1,4 +1,5 @@
-import type { Cell, ClientName, Operation, Scheme, Verify } from './plan.ts';
+import type { Operation } from '../clients/types.ts';
+import type { Cell, ClientName, Scheme, Verify } from './plan.ts';
 import type { Measurement } from './run.ts';
 import { cpuRatio } from './statistics.ts';
 

@@ -1,3 +1,5 @@
+import type { Operation } from '../clients/types.ts';
+
 /** One thing to be measured: every client does it in turn, round after round. */
 export interface Cell {
   readonly operation: Operation;
@@ -12,7 +14,6 @@ export interface Cell {
   readonly memory: 'private' | 'shared';
 }
 
-export type Operation = 'GET' | 'PUT' | 'HEAD';
 export type Scheme = 'http' | 'https';
 
 /** What the client does with a body: nothing, or CRC32C of every byte. */

@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { Worker } from '../shared/worker.ts';
 
 /** How the processes of a run share the machine's cores. */
 export interface Cores {
@@ -32,55 +31,14 @@ export function chooseCores(): Cores {
 /** Whatever a process is asked for takes a second or two; one that hangs has failed. */
 export const ANSWER_MS = 60_000;
 
-/** A child process that answers one message at a time. What it prints goes to standard error. */
-export class Worker {
-  readonly #child: ChildProcess;
-  readonly #name: string;
-  readonly #ended: Promise<never>;
-  #running = true;
+/** Starts the server that all clients of a run talk to. */
+export function startServer(name: string, prefix: readonly string[]): Worker {
+  return Worker.ofModule(name, new URL('./server.ts', import.meta.url), { prefix });
+}
 
-  constructor(name: string, module: string, prefix: readonly string[]) {
-    this.#name = name;
-    const [command = '', ...args] = [...prefix, process.execPath, fileURLToPath(new URL(module, import.meta.url))];
-    this.#child = spawn(command, args, { stdio: ['ignore', 2, 2, 'ipc'] });
-    this.#ended = new Promise((_, reject) => {
-      this.#child.once('error', reject);
-      this.#child.once('exit', (code, signal) =>
-        reject(new Error(`the process of ${name} ended with ${signal ?? `exit code ${code}`}`)),
-      );
-    });
-    this.#ended.catch(() => {
-      this.#running = false;
-    });
-  }
-
-  /** Sends one message and waits for its answer. Rejects when the process ends, or has not answered after `timeoutMs`. */
-  async ask<Answer>(message: object, timeoutMs: number): Promise<Answer> {
-    const cancel = new AbortController();
-    const timer = setTimeout(
-      () => cancel.abort(new Error(`${this.#name} did not answer within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-    try {
-      const answered = once(this.#child, 'message', { signal: cancel.signal });
-      answered.catch(() => {});
-      this.#child.send(message);
-      const [answer] = (await Promise.race([answered, this.#ended])) as [Answer];
-      return answer;
-    } catch (error) {
-      throw cancel.signal.aborted ? cancel.signal.reason : error;
-    } finally {
-      clearTimeout(timer);
-      cancel.abort();
-    }
-  }
-
-  async stop(): Promise<void> {
-    if (this.#running) {
-      this.#child.kill('SIGKILL');
-      await this.#ended.catch(() => {});
-    }
-  }
+/** Starts the process of one client. */
+export function startClient(name: string, prefix: readonly string[]): Worker {
+  return Worker.ofModule(name, new URL('./client.ts', import.meta.url), { prefix });
 }
 
 function allowedCores(): number[] {

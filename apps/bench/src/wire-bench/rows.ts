@@ -1,4 +1,5 @@
-import type { ClientName, Operation, Sample, Scheme, Verify } from './plan.ts';
+import type { Operation } from '../clients/types.ts';
+import type { ClientName, Sample, Scheme, Verify } from './plan.ts';
 import type { Measurement } from './run.ts';
 import { median } from './statistics.ts';
 

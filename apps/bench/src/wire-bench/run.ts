@@ -1,6 +1,7 @@
+import type { Worker } from '../shared/worker.ts';
 import type { ClientAnswer, ClientCommand, ServerSetup, Target } from './messages.ts';
 import { type Cell, type Contender, contendersOf, type Plan, type Sample } from './plan.ts';
-import { ANSWER_MS, type Cores, Worker } from './processes.ts';
+import { ANSWER_MS, type Cores, startClient, startServer } from './processes.ts';
 
 /** What one client did in one cell: a sample per round, in order of rounds. */
 export interface Measurement {
@@ -27,7 +28,7 @@ export interface Dropped {
  * the machine meanwhile happens to all of them; each round begins with another.
  */
 export async function runPlan(plan: Plan, cores: Cores, progress: (text: string) => void): Promise<RunResult> {
-  const server = new Worker('server', './server.ts', cores.server);
+  const server = startServer('server', cores.server);
   const field = new Field(progress);
   try {
     const setup: ServerSetup = {
@@ -71,7 +72,7 @@ class Field {
     this.#progress(`loading ${distinct.size} clients`);
     await Promise.all(
       [...distinct.values()].map(async (contender) => {
-        this.#workers.set(nameOf(contender), new Worker(nameOf(contender), './client.ts', cores.client));
+        this.#workers.set(nameOf(contender), startClient(nameOf(contender), cores.client));
         await this.#tell(contender, { do: 'load', client: contender.client, target });
       }),
     );

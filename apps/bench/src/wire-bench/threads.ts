@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
+import type { Worker } from '../shared/worker.ts';
 import type { ClientAnswer, ClientCommand, ServerSetup, Target } from './messages.ts';
 import type { ClientName, Plan, Sample } from './plan.ts';
-import { ANSWER_MS, Worker } from './processes.ts';
+import { ANSWER_MS, startClient, startServer } from './processes.ts';
 import type { Dropped } from './run.ts';
 import { median } from './statistics.ts';
 
@@ -30,9 +31,9 @@ export async function measureThreads(
   progress: (text: string) => void,
 ): Promise<ThreadsRun> {
   progress(`I/O threads  ${cell.operation} ${cell.scheme}, ${cell.bytes} bytes × ${cell.concurrency} in flight`);
-  const server = new Worker('server of the I/O threads', './server.ts', []);
-  const one = new Worker(names.one, './client.ts', []);
-  const two = new Worker(names.two, './client.ts', []);
+  const server = startServer('server of the I/O threads', []);
+  const one = startClient(names.one, []);
+  const two = startClient(names.two, []);
   try {
     const setup: ServerSetup = { sizes: [cell.bytes], objectsPerSize: cell.concurrency, processes: 2 };
     const target = await server.ask<Target>(setup, ANSWER_MS);

@@ -7,12 +7,12 @@ export class Progress {
   #startedMs = 0;
   #bar: SingleBar | undefined;
 
-  /** `counts`: what stands behind the bar, such as `{value}/{total} chunks, {eta_formatted} left`. */
+  /** `counts`: what stands behind the bar, such as `{value}/{total} chunks, {eta_formatted} left`, or values of the caller's own. */
   constructor(counts: string) {
     this.#counts = counts;
   }
 
-  update(phase: string, done: number, total: number): void {
+  update(phase: string, done: number, total: number, values: Readonly<Record<string, string>> = {}): void {
     if (!process.stderr.isTTY) return;
     if (phase !== this.#phase) {
       this.stop();
@@ -22,9 +22,9 @@ export class Progress {
     if (this.#bar === undefined && done < total && performance.now() - this.#startedMs > 1000) {
       const format = `  {phase} {bar} ${this.#counts}`;
       this.#bar = new SingleBar({ format, clearOnComplete: true, hideCursor: true }, Presets.shades_classic);
-      this.#bar.start(total, done, { phase });
+      this.#bar.start(total, done, { phase, ...values });
     }
-    this.#bar?.update(done);
+    this.#bar?.update(done, values);
   }
 
   /** Prints something while the bar is out of the way; the next `update` brings it back. */

@@ -1,0 +1,211 @@
+import { formatBytes, formatCount } from 'kvferry/terminal';
+import type { Percentiles } from '../results/summary.ts';
+import { type Content, html, type Markup } from './markup.ts';
+import type { ShownRun } from './run-data.ts';
+import {
+  dollarsText,
+  millisecondsText,
+  percentText,
+  type RateUnit,
+  rateUnit,
+  secondsText,
+  threeDigits,
+} from './units.ts';
+import { endText, sentence, workloadText } from './words.ts';
+
+/** A column: what stands over it, and whether it holds numbers. */
+export interface Column {
+  readonly head: string;
+  readonly is: 'text' | 'number';
+}
+
+/** A table whose first column names the rows. On a narrow page each row is a block, and each cell carries the head of its column. */
+export function table(caption: string, columns: readonly Column[], rows: readonly (readonly Content[])[]): Markup {
+  const cells = (row: readonly Content[]): Markup[] =>
+    row.map((cell, index) => {
+      const { head, is } = columns[index] ?? { head: '', is: 'text' };
+      if (index === 0) return html`<th scope="row">${cell}</th>`;
+      return html`<td class="${is}" data-label="${head}">${cell}</td>`;
+    });
+  return html`<table class="${columns.length > 4 ? 'wide' : ''}">
+<caption>${caption}</caption>
+<thead><tr>${columns.map(({ head, is }) => html`<th scope="col" class="${is}">${head}</th>`)}</tr></thead>
+<tbody>${rows.map((row) => html`<tr>${cells(row)}</tr>\n`)}</tbody>
+</table>
+`;
+}
+
+/** Columns of numbers behind one of text. */
+export function columns(first: string, ...numbers: readonly string[]): Column[] {
+  return [{ head: first, is: 'text' }, ...numbers.map((head): Column => ({ head, is: 'number' }))];
+}
+
+export function phaseTable({ summary: { phases } }: ShownRun): Markup | undefined {
+  if (phases.length === 0) return undefined;
+  const unit = rateUnit(Math.max(...phases.map(({ bytesPerSecond }) => bytesPerSecond?.median ?? 0)));
+  const heads = [
+    `${unit.name}, median second`,
+    'slowest–fastest',
+    'request ms p50 / p99',
+    'first byte ms p50 / p99',
+    'CPU s/GiB',
+  ];
+  return table(
+    'Phases',
+    [...columns('', ...heads), { head: 'ended', is: 'text' }],
+    phases.map((phase) => {
+      const { bytesPerSecond: rate, cpuSecondsPerGiB } = phase;
+      const ended = endText(phase);
+      return [
+        workloadText(phase.workload),
+        orNone(rate, ({ median }) => unit.text(median)),
+        orNone(rate, (of) => rangeText(of, unit)),
+        pairText(phase.requestMs),
+        pairText(phase.firstByteMs),
+        orNone(cpuSecondsPerGiB, threeDigits),
+        phase.endedBy === 'failed' ? html`<span class="bad">${ended}</span>` : ended,
+      ];
+    }),
+  );
+}
+
+export function promptTable({ summary: { phases } }: ShownRun): Markup | undefined {
+  const rows = phases.filter(({ prompts }) => prompts > 0);
+  if (rows.length === 0) return undefined;
+  return table(
+    'Prompts',
+    columns('', 'prompts', 'tokens found', 'lookup ms p50 / p99', 'whole prompt ms p50 / p99'),
+    rows.map(({ workload, prompts, hitShare, lookupMs, promptMs }) => [
+      workloadText(workload),
+      formatCount(prompts),
+      orNone(hitShare, percentText),
+      pairText(lookupMs),
+      pairText(promptMs),
+    ]),
+  );
+}
+
+/** What the measuring process itself did: where a limit of the client shows. */
+export function processTable({ summary: { phases } }: ShownRun): Markup | undefined {
+  const rows = phases.flatMap(({ workload, process }) => (process === null ? [] : [{ workload, process }]));
+  if (rows.length === 0) return undefined;
+  const heads = ['CPU s', 'event loop busy', 'event loop late ms p50 / p99', 'machine busy', 'peak memory'];
+  return table(
+    'The measuring process',
+    columns('', ...heads),
+    rows.map(({ workload, process }) => [
+      workloadText(workload),
+      threeDigits(process.cpuSeconds),
+      percentText(process.eventLoopUtilization),
+      `${millisecondsText(process.eventLoopDelayMs.p50)} / ${millisecondsText(process.eventLoopDelayMs.p99)}`,
+      percentText(process.machineBusy),
+      formatBytes(process.peakMemoryBytes),
+    ]),
+  );
+}
+
+export function operationTable({ summary: { operations } }: ShownRun): Markup | undefined {
+  if (operations.length === 0) return undefined;
+  return table(
+    'Requests, warm-up included',
+    columns('', 'requests', 'failed', 'misses', 'retries', 'bytes', 'ms p50 / p90 / p99 / max'),
+    operations.map(({ operation, requests, failed, misses, retries, bytes, requestMs }) => [
+      operation,
+      formatCount(requests),
+      failed === 0 ? '0' : html`<span class="bad">${formatCount(failed)}</span>`,
+      formatCount(misses),
+      formatCount(retries),
+      formatBytes(bytes),
+      orNone(requestMs, ({ p50, p90, p99, max }) => [p50, p90, p99, max].map(millisecondsText).join(' / ')),
+    ]),
+  );
+}
+
+export function errorTable({ summary: { errors } }: ShownRun): Markup | undefined {
+  const codes = Object.entries(errors).sort(([, a], [, b]) => b - a);
+  if (codes.length === 0) return undefined;
+  return table(
+    'Failed requests',
+    columns('code', 'requests'),
+    codes.map(([code, count]) => [code, formatCount(count)]),
+  );
+}
+
+export function peerTable({ summary: { peers } }: ShownRun): Markup | undefined {
+  if (peers.length === 0) return undefined;
+  const unit = rateUnit(Math.max(0, ...peers.map(({ bytesPerSecond }) => bytesPerSecond ?? 0)));
+  const measured = peers.filter(({ reason }) => reason === null);
+  const leftOut = peers.filter(({ reason }) => reason !== null);
+  const rows = measured.map(({ client, version, cpuSecondsPerGiB, cpuRatio, bytesPerSecond }) => [
+    client,
+    version ?? '',
+    orNone(cpuSecondsPerGiB, threeDigits),
+    orNone(cpuRatio, (ratio) => `×${threeDigits(ratio)}`),
+    orNone(bytesPerSecond, unit.text),
+  ]);
+  return html`<div>${rows.length === 0 ? undefined : table('Clients compared', columns('', 'version', 'CPU s/GiB', 'to kvferry', unit.name), rows)}
+${leftOut.map(({ client, reason }) => html`<p class="muted">Left out: ${client}, as ${reason ?? ''}</p>`)}</div>`;
+}
+
+export function curveTable({ summary: { plan } }: ShownRun): Markup | undefined {
+  if (plan.curve.length === 0) return undefined;
+  return table(
+    `Loading or recomputing on ${plan.hardware}`,
+    columns('tokens of prefix', 'load', 'compute'),
+    plan.curve.map(({ tokens, loadSeconds, computeSeconds }) => [
+      formatCount(tokens),
+      secondsText(loadSeconds),
+      secondsText(computeSeconds),
+    ]),
+  );
+}
+
+export function hardwareTable({ summary: { plan, concurrency } }: ShownRun): Markup | undefined {
+  if (plan.byHardware.length === 0 || concurrency === null) return undefined;
+  return table(
+    'From which length loading wins',
+    columns('hardware', 'prefills tokens/s', 'loading wins from'),
+    plan.byHardware.map(({ hardware, prefillTokensPerSecond, breakEvenTokens }) => [
+      hardware,
+      formatCount(Math.round(prefillTokensPerSecond)),
+      breakEvenTokens === null ? 'never' : `${formatCount(breakEvenTokens)} tokens`,
+    ]),
+  );
+}
+
+export function costTable({ summary: { plan } }: ShownRun): Markup | undefined {
+  if (plan.costs.length === 0) return undefined;
+  const sources = new Set(
+    plan.costs.map(({ service, priceDate, priceSource }) => `${service}: list prices of ${priceDate}, ${priceSource}`),
+  );
+  const heads = ['tokens each', 'requests', 'transfer', 'a thousand hits', 'kept for a month'];
+  return html`<div class="wide">${table(
+    'What a thousand hits cost, and what it costs to keep one',
+    columns('', ...heads),
+    plan.costs.map((cost) => [
+      `${cost.service}, ${cost.region}`,
+      formatCount(cost.tokens),
+      dollarsText(cost.requestDollars * 1000),
+      dollarsText(cost.transferDollars * 1000),
+      dollarsText(cost.hitDollars * 1000),
+      dollarsText(cost.storageDollarsPerMonth),
+    ]),
+  )}${[...sources].map((source) => html`<p class="muted">${sentence(source)}</p>\n`)}</div>`;
+}
+
+const NONE = '–';
+
+function orNone<T>(value: T | null, text: (value: T) => Content): Content {
+  return value === null ? NONE : text(value);
+}
+
+function pairText(of: Percentiles | null): Content {
+  return orNone(of, ({ p50, p99 }) => `${millisecondsText(p50)} / ${millisecondsText(p99)}`);
+}
+
+function rangeText(
+  { slowest, fastest }: { readonly slowest: number; readonly fastest: number },
+  unit: RateUnit,
+): string {
+  return `${unit.text(slowest)}–${unit.text(fastest)}`;
+}

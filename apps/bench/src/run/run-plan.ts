@@ -1,0 +1,142 @@
+import { KvferryError } from '@kvferry/core';
+import type { PhaseOrder } from '../load/messages.ts';
+import type { Workload } from '../results/records.ts';
+
+/** What a run may take, before it is known how much it needs. */
+export interface RunLimits {
+  /** The whole run, in seconds: measuring, comparing, conformance. Removing what was stored comes on top. */
+  readonly seconds: number;
+  /** Moved, both ways together. */
+  readonly bytes: number;
+  /** Stored at once. */
+  readonly objects: number;
+  /** Memory that may be taken for all of it, in bytes. */
+  readonly memoryBytes: number;
+}
+
+/** What is left out of a run. */
+export interface RunChoice {
+  readonly limits: RunLimits;
+  readonly chunkBytes: number;
+  readonly chunkTokens: number;
+  /** Requests of the client at once; `undefined`: it has no such limit. */
+  readonly maxRequestsInFlight: number | undefined;
+  readonly comparesClients: boolean;
+  readonly runsConformance: boolean;
+}
+
+/** What a run does, in order, each part with its share of the limits. */
+export interface RunPlan {
+  /** Objects that are stored, and read by everything after. */
+  readonly chunks: number;
+  readonly promptChunks: number;
+  readonly store: PhaseOrder;
+  readonly hits: readonly PhaseOrder[];
+  readonly sweep: readonly PhaseOrder[];
+  /** Its rate follows from what the sweep has found. */
+  readonly openLoop: Omit<PhaseOrder, 'workload'>;
+  readonly peers: { readonly maxMs: number; readonly maxBytes: number } | undefined;
+  readonly conformanceMs: number | undefined;
+  /** Of each phase that has prompts. */
+  readonly maxPrompts: number;
+}
+
+/** What a run takes unless told otherwise. Its own store charges nobody. */
+export const DEFAULT_LIMITS = { seconds: 90, bytes: 16 * 1024 ** 3, ownBytes: 128 * 1024 ** 3, objects: 200 };
+
+/** Prompts of so many chunks can be hit at 95 % exactly; with 256 tokens each, they have 5,120 tokens. */
+const PROMPT_CHUNKS = 20;
+/** Fewer could not be hit at 50 %. */
+const LEAST_PROMPT_CHUNKS = 2;
+/** Enough to keep a store from answering out of a few hot objects, little enough to be stored in seconds. */
+const DATA_BYTES = 1.25 * 1024 ** 3;
+/** Memory of chunks that are read at once: making it costs time, and more in flight than that is a queue. */
+const MOST_READING_BYTES = 1024 ** 3;
+const CONCURRENCIES = [1, 2, 4, 8, 16, 32, 64];
+/** A median of so many prompts is as good as the store's own unrest lets it be. */
+const MAX_PROMPTS = 200;
+/** What the cases of level core take on two busy cores, doubled. */
+const CONFORMANCE_MS = 24_000;
+/** Of a short run, not more than this. */
+const CONFORMANCE_SHARE = 0.3;
+/** So much of the open loop's rate is what the store sustained: beyond, queues grow whatever the store does. */
+export const OPEN_LOOP_LOAD = 0.6;
+
+/** Shares of the time and of the bytes. */
+const SHARES = { store: 0.18, hits: 0.18, sweep: 0.28, openLoop: 0.06, peers: 0.3 };
+
+/** Divides the limits. Throws INVALID_ARGUMENT for limits in which nothing can be measured, with the least that would do. */
+export function planRun(choice: RunChoice): RunPlan {
+  const { chunkBytes, chunkTokens, limits, maxRequestsInFlight } = choice;
+  const chunks = chunksWithin(limits, chunkBytes);
+  const promptChunks = Math.min(PROMPT_CHUNKS, chunks);
+  const prompts = Math.floor(chunks / promptChunks);
+  const promptTokens = promptChunks * chunkTokens;
+  const conformanceMs = choice.runsConformance
+    ? Math.min(CONFORMANCE_MS, limits.seconds * 1000 * CONFORMANCE_SHARE)
+    : undefined;
+  const ms = limits.seconds * 1000 - (conformanceMs ?? 0);
+  const part = (
+    name: keyof typeof SHARES,
+    parts = 1,
+  ): Pick<PhaseOrder, 'maxMs' | 'warmUpMs' | 'maxBytes' | 'maxPrompts'> => {
+    const all = (ms * SHARES[name]) / parts;
+    const warmUpMs = Math.min(500, all / 4);
+    const maxBytes = Math.floor((limits.bytes * SHARES[name]) / parts);
+    return { maxMs: Math.floor(all - warmUpMs), warmUpMs, maxBytes, maxPrompts: MAX_PROMPTS };
+  };
+  const hits: readonly Workload[] = [
+    { type: 'hit', share: 0, temperature: 'cold', promptTokens },
+    { type: 'hit', share: 0.5, temperature: 'cold', promptTokens },
+    { type: 'hit', share: 0.95, temperature: 'cold', promptTokens },
+    { type: 'hit', share: 0.5, temperature: 'warm', promptTokens },
+    { type: 'hit', share: 0.95, temperature: 'warm', promptTokens },
+  ];
+  const readingBytes = Math.min(MOST_READING_BYTES, limits.memoryBytes / 4);
+  const most = Math.min(maxRequestsInFlight ?? Number.POSITIVE_INFINITY, readingBytes / chunkBytes);
+  const concurrencies = CONCURRENCIES.filter((concurrency) => concurrency === 1 || concurrency <= most);
+  const peers = part('peers');
+  return {
+    chunks: prompts * promptChunks,
+    promptChunks,
+    // The bytes come first: without them there is nothing to read.
+    store: order({ type: 'store', prompts }, { ...part('store'), warmUpMs: 0 }),
+    hits: hits.map((workload) => order(workload, part('hits', hits.length))),
+    sweep: concurrencies.map((concurrency) =>
+      order({ type: 'sweep', concurrency }, part('sweep', concurrencies.length)),
+    ),
+    openLoop: { id: 'open-loop', ...part('openLoop') },
+    peers: choice.comparesClients ? { maxMs: peers.maxMs + peers.warmUpMs, maxBytes: peers.maxBytes } : undefined,
+    conformanceMs,
+    maxPrompts: MAX_PROMPTS,
+  };
+}
+
+/** A name for the rows, such as `hit-95-cold`. */
+function phaseId(workload: Workload): string {
+  if (workload.type === 'hit') return `hit-${Math.round(workload.share * 100)}-${workload.temperature}`;
+  return workload.type === 'sweep' ? `sweep-${workload.concurrency}` : workload.type;
+}
+
+function order(workload: PhaseOrder['workload'] | Workload, limits: Omit<PhaseOrder, 'id' | 'workload'>): PhaseOrder {
+  return { id: phaseId(workload), workload: workload as PhaseOrder['workload'], ...limits };
+}
+
+function chunksWithin({ bytes, memoryBytes, objects }: RunLimits, chunkBytes: number): number {
+  // Each is read about as often as there are phases: so the bytes of a run are a multiple of what it stores.
+  const affordable = Math.floor((bytes * SHARES.store) / chunkBytes);
+  const chunks = Math.min(Math.floor(DATA_BYTES / chunkBytes), affordable, objects);
+  // A prompt lies in memory as a whole.
+  const inMemory = Math.floor(memoryBytes / 4 / chunkBytes);
+  const least = LEAST_PROMPT_CHUNKS;
+  const wanted = Math.max(chunks, Math.min(least, affordable, objects));
+  if (wanted < least || inMemory < least) {
+    const needs = `${least} chunks of ${chunkBytes} bytes`;
+    const way =
+      inMemory < least
+        ? `memory for ${needs} is not to be had: take a smaller --model`
+        : `--max-objects ${objects} and --max-bytes ${bytes} do not allow to store ${needs}: raise them, to ${Math.ceil((least * chunkBytes) / SHARES.store)} bytes at least`;
+    throw new KvferryError('INVALID_ARGUMENT', `too little to measure anything: ${way}`);
+  }
+  return wanted >= PROMPT_CHUNKS && inMemory >= PROMPT_CHUNKS ? wanted : Math.min(wanted, inMemory, PROMPT_CHUNKS);
+}

@@ -1,0 +1,124 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Simulator, startSimulator } from '@kvferry/s3-simulator';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Summary } from '../results/summary.ts';
+import { type Ended, startCommand } from '../testing/start-command.ts';
+
+const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
+const bucket = 'my-bucket';
+const foreignKey = 'meta-llama_Llama-3.1-8B@1@0@49bc192c478bfc2e@bfloat16';
+/** Two prompts of two chunks of 3 MiB: in seconds, with figures that mean nothing. */
+const small = ['--model', 'qwen2.5-0.5b', '--max-objects', '4', '--no-peers', '--conformance', 'off'];
+
+let simulator: Simulator;
+let folder: string;
+beforeAll(async () => {
+  simulator = await startSimulator({ buckets: [bucket] });
+  await simulator.putObject(bucket, foreignKey, Buffer.from('not ours'));
+  folder = await mkdtemp(join(tmpdir(), 'kvferry-bench-test-'));
+});
+afterAll(async () => {
+  await simulator.close();
+  await rm(folder, { recursive: true });
+});
+
+function start(args: readonly string[]) {
+  return startCommand(cli, args, simulator.credentials, { cwd: folder });
+}
+
+const run = (args: readonly string[]): Promise<Ended> => start(args).ended;
+
+async function summaryIn(name: string): Promise<Summary> {
+  return JSON.parse(await readFile(join(folder, name, 'summary.json'), 'utf8')) as Summary;
+}
+
+test('a run gives figures, keeps them for later, and stays under one prefix of the bucket', async () => {
+  const there = ['--target', simulator.url, '--bucket', bucket];
+  const { code, out, err } = await run(['run', ...there, ...small, '--max-time', '8', '--out', 'first', '--json']);
+  const summary = JSON.parse(out) as Summary;
+  expect(summary).toMatchObject({
+    backend: 's3',
+    target: simulator.url,
+    model: 'qwen2.5-0.5b',
+    chunkBytes: 3 * 1024 ** 2,
+    status: 'complete',
+    problems: [],
+    errors: {},
+    peers: [],
+    conformance: null,
+    chunkMilliseconds: { p50: expect.any(Number), p99: expect.any(Number) },
+    limitedBy: expect.stringMatching(/^(client CPU|event loop|request limit|store)$/),
+  });
+  expect(summary.bytesPerSecond).toBeGreaterThan(0);
+  expect(summary.phases.map(({ id, hitShare }) => [id, hitShare])).toEqual(
+    expect.arrayContaining([
+      ['store', null],
+      ['hit-0-cold', 0],
+      ['hit-50-cold', 0.5],
+      ['hit-95-warm', 1],
+      ['sweep-1', null],
+      ['open-loop', 0.5],
+    ]),
+  );
+  expect(err).toMatch(
+    /About to move at most .* as: environment kvfe…or\. All keys are in bucket my-bucket, under kvferry-bench-[0-9a-f]{12}\//,
+  );
+  expect(simulator.listKeys(bucket)).toEqual([foreignKey]);
+  const outside = simulator.requests.filter(({ url }) => !url.includes('kvferry-bench-') && !url.includes('?delete'));
+  expect(outside).toEqual([]);
+  expect(code).toBe(0);
+
+  expect(await summaryIn('first')).toEqual(summary);
+  // Worked out again from its rows, with other hardware: what was measured stays.
+  const again = await run(['analyze', 'first', '--hardware', 'a100-80g-sxm', '--json']);
+  const { plan, breakEvenTokens, ...measured } = JSON.parse(again.out) as Summary;
+  expect(summary).toMatchObject(measured);
+  expect(plan.hardware).toBe('a100-80g-sxm');
+  const compared = await run(['compare', 'first', 'first', '--out', 'both']);
+  expect(compared.out).toContain('within the spread');
+  expect(await readFile(join(folder, 'both', 'report.html'), 'utf8')).toContain('<svg');
+}, 60_000);
+
+test('a store that fails in mid-run gives a report that says so', async () => {
+  simulator.clearRequests();
+  // Everything is stored by then, and some of it read.
+  const remove = simulator.addFault({
+    match: { method: 'GET', key: /kvferry-bench-/ },
+    after: 30,
+    times: Number.POSITIVE_INFINITY,
+    effect: { kind: 'status', status: 500, code: 'InternalError' },
+  });
+  const there = ['--target', simulator.url, '--bucket', bucket];
+  const { code, out, err } = await run(['run', ...there, ...small, '--max-time', '8', '--out', 'failed']);
+  remove();
+  expect(out).toMatch(/The store failed while .*: UNAVAILABLE.*What was measured before stands\./s);
+  expect(err).not.toMatch(/\n {4}at /);
+  expect(await summaryIn('failed')).toMatchObject({ status: 'failed', errors: { UNAVAILABLE: expect.any(Number) } });
+  expect(await readFile(join(folder, 'failed', 'report.html'), 'utf8')).toContain('The store failed while');
+  expect(simulator.listKeys(bucket)).toEqual([foreignKey]);
+  expect(code).toBe(1);
+}, 60_000);
+
+test('Ctrl-C removes what was stored, and keeps what was measured', async () => {
+  simulator.clearRequests();
+  const there = ['--target', simulator.url, '--bucket', bucket];
+  const { child, ended } = start(['run', ...there, ...small, '--max-time', '60', '--out', 'left']);
+  const isReading = (): boolean =>
+    simulator.requests.some(({ method, url }) => method === 'GET' && url.includes('/kvferry-bench-'));
+  while (!isReading()) await new Promise((resolve) => setImmediate(resolve));
+  child.kill('SIGINT');
+  const { code, err } = await ended;
+  expect(err).toContain('Nothing is left under kvferry-bench-');
+  expect(simulator.listKeys(bucket)).toEqual([foreignKey]);
+  expect(await summaryIn('left')).toMatchObject({ status: 'interrupted' });
+  expect(code).toBe(130);
+}, 60_000);
+
+test('what cannot run says why, with exit code 2', async () => {
+  const { code, err } = await run(['run', '--model', 'lama-3.1-8b']);
+  expect(err).toContain('no model is called lama-3.1-8b (did you mean llama-3.1-8b?)');
+  expect(code).toBe(2);
+});

@@ -76,16 +76,6 @@ describe('with --json, standard output is one document', () => {
     expect(code).toBe(0);
   });
 
-  test('of the S3 backend on the embedded simulator', async () => {
-    const { code, out, err } = await run(['--level', 'core', '--json']);
-    const document = JSON.parse(out) as Document;
-    expect(failures(document)).toEqual([]);
-    expect(document).toMatchObject({ backend: 's3', target: 'embedded', level: 'core', failed: 0 });
-    expect(document.passed).toBeGreaterThan(100);
-    expect(err).toMatch(/as: static kvfe…or\. All keys are in bucket kvferry-conformance-[0-9a-f]{12}, and begin with/);
-    expect(code).toBe(0);
-  }, 120_000);
-
   test('of an error, when it could not run', async () => {
     const { code, out } = await run(['--config', 'nowhere.yaml', '--json']);
     expect(JSON.parse(out)).toMatchObject({ error: { code: 'CONFIG_INVALID' } });
@@ -181,10 +171,6 @@ test('the help shows examples', async () => {
   expect(out).toContain('npm run conformance -- --config lmcache.yaml --live');
   expect(code).toBe(0);
 });
-
-function failures({ cases }: Document): string[] {
-  return cases.filter(({ status }) => status === 'failed').map(({ id, reason }) => `${id}: ${reason}`);
-}
 
 /** Whether a request is about more than the keys of one run. A bulk delete names them in its body. */
 function isOutside(url: string): boolean {

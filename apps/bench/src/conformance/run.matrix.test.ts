@@ -1,5 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { type Simulator, startSimulator } from '@kvferry/s3-simulator';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { startCommand } from '../testing/start-command.ts';
 import { mostRequests } from './limits.ts';
 import { type ConformanceOutcome, runJob } from './run.ts';
 
@@ -34,6 +36,21 @@ test('in a named bucket a run stays under one prefix and below the load that it 
     expect(counted * 3 * 2).toBeGreaterThan(said);
   }
 }, 60_000);
+
+test('the command prints one document of the S3 backend on the embedded simulator', async () => {
+  const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
+  const nobody = { accessKeyId: '', secretAccessKey: '' };
+  const { code, out, err } = await startCommand(cli, ['--level', 'core', '--json'], nobody).ended;
+  const document = JSON.parse(out) as {
+    readonly passed: number;
+    readonly cases: readonly { readonly status: string }[];
+  };
+  expect(document.cases.filter(({ status }) => status === 'failed')).toEqual([]);
+  expect(document).toMatchObject({ backend: 's3', target: 'embedded', level: 'core', failed: 0 });
+  expect(document.passed).toBeGreaterThan(100);
+  expect(err).toMatch(/as: static kvfe…or\. All keys are in bucket kvferry-conformance-[0-9a-f]{12}, and begin with/);
+  expect(code).toBe(0);
+}, 120_000);
 
 async function runIn(simulator: Simulator): Promise<ConformanceOutcome> {
   vi.stubEnv('AWS_ACCESS_KEY_ID', simulator.credentials.accessKeyId);

@@ -5,12 +5,16 @@ const SHARE = 0.01;
 
 /**
  * Says when a phase that reads has failed. One read that failed after the backend's own attempts is in its row, and does not end the phase; the third in a row
- * does, and so does the third at all as long as failures are more than 1 % of what was tried.
+ * does, and so does the third at all as long as failures are more than 1 % of what was tried. A phase in which nothing came has failed too, however little was tried.
  */
 export class FailureRule {
   #tried = 0;
   #failures = 0;
   #inARow = 0;
+
+  get nothingCame(): boolean {
+    return this.#failures > 0 && this.#failures === this.#tried;
+  }
 
   succeeded(): void {
     this.#tried += 1;

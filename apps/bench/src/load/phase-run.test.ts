@@ -95,3 +95,18 @@ test('the first end counts, and what was called off is no failure', () => {
     error: { code: 'CONNECTION', message: 'CONNECTION in get: gone' },
   });
 });
+
+test('a phase in which nothing came has failed, however little was tried', () => {
+  const lost = start();
+  lost.measure();
+  lost.failed(new KvferryError('UNAVAILABLE', 'the store is down'));
+  lost.finish('bytes');
+  expect(lost.close()).toMatchObject({ endedBy: 'failed', error: { code: 'UNAVAILABLE' } });
+
+  const mixed = start();
+  mixed.measure();
+  mixed.failed(new KvferryError('UNAVAILABLE', 'the store is down'));
+  mixed.succeeded();
+  mixed.finish('bytes');
+  expect(mixed.close()).toMatchObject({ endedBy: 'bytes', error: null });
+});

@@ -23,6 +23,7 @@ export class PhaseRun {
   #meter: { stop(): ProcessFacts } | undefined;
   #measuredFromMs: number | undefined;
   #end: { readonly by: PhaseEnd; readonly error: PhaseRecord['error'] } | undefined;
+  #lastError: KvferryError | undefined;
   #takenBytes = 0;
   #takenPrompts = 0;
   #movedBytes = 0;
@@ -105,6 +106,9 @@ export class PhaseRun {
 
   /** Something could not be read, after all attempts of the backend. */
   failed(error: KvferryError): void {
+    // What was called off failed by our own doing.
+    if (this.signal.aborted) return;
+    this.#lastError = error;
     if (this.#rule.failed()) this.fail(error);
   }
 
@@ -140,12 +144,19 @@ export class PhaseRun {
     return !this.isOver;
   }
 
+  #endAfterAll(): { readonly by: PhaseEnd; readonly error: PhaseRecord['error'] } {
+    const end = this.#end ?? { by: 'done', error: null };
+    if (end.by === 'interrupted' || end.by === 'failed' || !this.#rule.nothingCame) return end;
+    const { code, message } = KvferryError.from(this.#lastError);
+    return { by: 'failed', error: { code, message } };
+  }
+
   /** What is said of it when all is quiet. */
   close(): PhaseRecord {
     clearTimeout(this.#timer);
     const endMs = this.now();
     const process = this.#meter?.stop() ?? null;
-    const { by, error } = this.#end ?? { by: 'done', error: null };
+    const { by, error } = this.#endAfterAll();
     const { id, workload } = this.order;
     return {
       kind: 'phase',

@@ -47,6 +47,9 @@ use() {
   "$node" node_modules/.bin/kvferry-bench --help | head -1
   "$node" node_modules/.bin/kvferry-bench conformance --backend memory --json >bench.json
   "$node" "$json" bench.json 'backend="memory"' failed=0
+  "$node" node_modules/.bin/kvferry-bench run --backend memory --model qwen2.5-0.5b --max-objects 4 --max-bytes 400MiB \
+    --max-time 20 --conformance off --json >run.json
+  "$node" "$json" run.json 'backend="memory"' 'status="complete"'
 }
 
 case ${1:-} in

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { exampleRecords, failedRecords } from '../results/example-run.ts';
-import type { Summary } from '../results/summary.ts';
+import type { PhaseSummary, Summary } from '../results/summary.ts';
 import { compareSummaries, type Metric, type MetricComparison } from './comparison.ts';
 import { summarize } from './summarize.ts';
 
@@ -63,6 +63,78 @@ describe('a figure', () => {
   });
 });
 
+describe('what so few values cannot tell', () => {
+  it('is no change: a window of one second has no other to differ from', () => {
+    const phases = run.phases.map((phase) => (phase.id === 'sweep-16' ? { ...phase, seconds: 1.4 } : phase));
+    expect(metric({ bytesPerSecond: run.bytesPerSecond * 0.85, phases }, 'throughput')?.verdict).toBe(
+      'within the spread',
+    );
+    expect(metric({ bytesPerSecond: run.bytesPerSecond * 0.75, phases }, 'throughput')?.verdict).toBe('worse');
+  });
+
+  it.each([
+    [2000, 1.2, 'worse'],
+    [500, 1.2, 'within the spread'],
+    [500, 1.4, 'worse'],
+    [50, 1.9, 'within the spread'],
+    [50, 2.2, 'worse'],
+  ])('is no change: the slowest of %i requests, %f times as slow, is %s', (requests, factor, verdict) => {
+    const requestMs = { p50: 100, p90: 150, p99: 200, max: 900 };
+    const phases = run.phases.map((phase) => (phase.id === 'sweep-16' ? { ...phase, requests, requestMs } : phase));
+    const [before, after] = [
+      { p50: 100, p99: 200 },
+      { p50: 100, p99: 200 * factor },
+    ];
+    const compared = metric({ chunkMilliseconds: after, phases }, 'chunk p99', { chunkMilliseconds: before, phases });
+    expect(compared?.verdict).toBe(verdict);
+  });
+});
+
+it('does not compare prompts that came more often, or were longer', () => {
+  const phases = run.phases.map((phase): PhaseSummary => {
+    const { workload } = phase;
+    if (workload.type === 'open-loop') return { ...phase, workload: { ...workload, promptsPerSecond: 3 } };
+    return phase.id === 'hit-95-cold' && workload.type === 'hit'
+      ? { ...phase, workload: { ...workload, promptTokens: 8192 } }
+      : phase;
+  });
+  const { caveats, metrics } = compareSummaries(run, { ...run, phases });
+  expect(caveats).toEqual([
+    'hit-95-cold is not compared: prompts of 4096 tokens before, of 8192 after.',
+    'open-loop is not compared: 2.50 prompts/s before, 3.00 after.',
+  ]);
+  const compared = metrics.flatMap(({ phase }) => phase ?? []);
+  expect(compared).toContain('hit-50-cold');
+  expect(compared).not.toContain('hit-95-cold');
+  expect(compared).not.toContain('open-loop');
+});
+
+it('compares no times of chunks of which others were read beside', () => {
+  const { caveats, metrics } = compareSummaries(run, { ...run, concurrency: 8 });
+  expect(caveats).toEqual([
+    'Not the same best concurrency: 16 before, 8 after; so the times per chunk of the whole run are not compared.',
+  ]);
+  const top = metrics.filter(({ phase }) => phase === null).map(({ metric: name }) => name);
+  expect(top).toEqual(['throughput', 'CPU', 'break-even', 'errors']);
+});
+
+it('compares no throughput of what lay in memory', () => {
+  const warm = compareSummaries(run, run).metrics.filter(({ phase }) => phase === 'hit-95-warm');
+  expect(warm.map(({ metric: name }) => name)).toEqual(['prompt p50', 'prompt p99', 'lookup p50']);
+});
+
+it('says which machine was busy before', () => {
+  const machine = { ...run.machine, loadBefore: [3.1, 1, 1] };
+  expect(compareSummaries(run, { ...run, machine }).caveats).toEqual([
+    'The machine was busy when the run after began: load 3.1 on 4 cores.',
+  ]);
+});
+
+it('has no break-even to compare where no rate of computing is known', () => {
+  const plan = { ...run.plan, prefillTokensPerSecond: 0, breakEvenTokens: null };
+  expect(metric({ plan, breakEvenTokens: null }, 'break-even')?.verdict).toBe('unknown');
+});
+
 it('takes it that never breaking even is the worst', () => {
   expect(metric({ breakEvenTokens: null }, 'break-even')?.verdict).toBe('worse');
   expect(metric({}, 'break-even', { breakEvenTokens: null })?.verdict).toBe('better');
@@ -84,6 +156,7 @@ it('compares the phases that both have, and that did not fail', () => {
   expect(caveats).toEqual([
     'The run after is not complete: failed.',
     'sweep-16 failed in the run after: it is not compared.',
+    'Not the same best concurrency: 16 before, 8 after; so the times per chunk of the whole run are not compared.',
   ]);
 });
 

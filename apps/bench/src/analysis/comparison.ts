@@ -1,4 +1,6 @@
-import type { PhaseSummary, Summary } from '../results/summary.ts';
+import type { Workload } from '../results/records.ts';
+import type { Percentiles, PhaseSummary, Summary } from '../results/summary.ts';
+import { movedRate } from './phase-summary.ts';
 
 /** Two runs, figure by figure: what became of `before` in `after`. */
 export interface Comparison {
@@ -34,13 +36,22 @@ export type Metric =
 
 /** Two runs of the same store on the same machine differ by as much as this, however even their seconds are. */
 const LEAST_SPREAD = 1.05;
+/** A single second has no other to differ from. Steps of a sweep that were that short lay up to 21 % apart in two like runs on two shared cores. */
+const SPREAD_OF_ONE_SECOND = 1.25;
+/** Of fewer values, the 99th percentile is the slowest alone. */
+const SLOWEST_ALONE = 100;
+/** Of fewer values, the 99th percentile follows from ten of them or less. */
+const FEW_VALUES = 1000;
+/** A machine that had more to do for each core was busy with something else. */
+const BUSY_BEFORE = 0.5;
 
 /**
  * Compares two runs: the figures at the top, then those of each phase that both have, and that failed in neither.
  *
  * A figure is `within the spread` where the ratio of the two, or its reciprocal, is no larger than the spread of either run's throughput in the same phase:
- * its fastest second over the median, or the median over its slowest, whichever is more, and 1.05 at least. The figures at the top take the spread of the
- * best steps. Errors have no spread.
+ * its fastest second over the median, or the median over its slowest, whichever is more, and 1.05 at least; 1.25 at least where it was measured for less than two
+ * seconds. A 99th percentile of fewer than 1,000 values may lie as far off as it lies from the 90th, of fewer than 100 as from the median. The figures at the top
+ * take the spread of the best steps. Errors have no spread. What was not done under the same load is not compared.
  */
 export function compareSummaries(before: Summary, after: Summary): Comparison {
   return { caveats: caveatsOf(before, after), metrics: [...topMetrics(before, after), ...phaseMetrics(before, after)] };
@@ -63,9 +74,58 @@ function caveatsOf(before: Summary, after: Summary): string[] {
     ...differ('The store did not run in the same place', place(before), place(after)),
     ...differ('Not the same version of Node', before.machine.node, after.machine.node),
     ...differ('Break-even is not of the same hardware', hardware(before), hardware(after)),
+    ...busyBefore(before, 'before'),
+    ...busyBefore(after, 'after'),
     ...lacksOf(before, 'before'),
     ...lacksOf(after, 'after'),
+    ...(haveSameLoad(before, after)
+      ? []
+      : [
+          `Not the same best concurrency: ${before.concurrency} before, ${after.concurrency} after; so the times per chunk of the whole run are not compared.`,
+        ]),
+    ...pairsOf(before, after).flatMap(([one, other]) => otherWork(one, other)),
   ];
+}
+
+/** Whether the figures at the top are of as many reads at a time, as far as there are any: the more there are, the longer each takes. */
+function haveSameLoad({ concurrency: one }: Summary, { concurrency: other }: Summary): boolean {
+  return one === other || one === null || other === null;
+}
+
+function busyBefore({ machine: { cores, loadBefore } }: Summary, which: 'before' | 'after'): string[] {
+  const load = loadBefore[0] ?? 0;
+  if (load <= BUSY_BEFORE * cores) return [];
+  return [`The machine was busy when the run ${which} began: load ${load.toFixed(1)} on ${cores} cores.`];
+}
+
+/** Phases that both have, and that failed in neither. */
+function pairsOf(before: Summary, after: Summary): [PhaseSummary, PhaseSummary][] {
+  return before.phases.flatMap((one): [PhaseSummary, PhaseSummary][] => {
+    const other = after.phases.find(({ id }) => id === one.id);
+    return other === undefined || hasFailed(one) || hasFailed(other) ? [] : [[one, other]];
+  });
+}
+
+/** In what two phases of one name differ beside their figures, in a sentence; none where they did the same. */
+function otherWork({ id, workload: one }: PhaseSummary, { workload: other }: PhaseSummary): string[] {
+  const [before, after] = [promptsOf(one), promptsOf(other)];
+  if (before === undefined || after === undefined) return [];
+  const size = before.tokens === after.tokens ? [] : [[`prompts of ${before.tokens} tokens`, `of ${after.tokens}`]];
+  const ratio = before.perSecond / after.perSecond;
+  const load = isWithin(ratio, LEAST_SPREAD)
+    ? []
+    : [[`${before.perSecond.toPrecision(3)} prompts/s`, after.perSecond.toPrecision(3)]];
+  return [...size, ...load].map(([was, is]) => `${id} is not compared: ${was} before, ${is} after.`);
+}
+
+function promptsOf(workload: Workload): { readonly tokens: number; readonly perSecond: number } | undefined {
+  if (workload.type === 'hit') return { tokens: workload.promptTokens, perSecond: 1 };
+  if (workload.type === 'open-loop') return { tokens: workload.promptTokens, perSecond: workload.promptsPerSecond };
+  return undefined;
+}
+
+function isWithin(ratio: number, spread: number): boolean {
+  return ratio <= spread && ratio * spread >= 1;
 }
 
 function lacksOf({ phases, status }: Summary, which: 'before' | 'after'): string[] {
@@ -78,18 +138,25 @@ function hasFailed({ endedBy }: PhaseSummary): boolean {
 }
 
 function topMetrics(before: Summary, after: Summary): MetricComparison[] {
-  const spread = Math.max(spreadOf(bestPhase(before)), spreadOf(bestPhase(after)));
+  const best = [bestPhase(before), bestPhase(after)];
+  const spread = Math.max(...best.map(spreadOf));
+  const tail = Math.max(spread, ...best.map((phase) => tailSpread(phase?.requestMs, phase?.requests)));
   const top = (
     metric: Metric,
     unit: MetricComparison['unit'],
     good: Direction,
     figure: (summary: Summary) => number | null | undefined,
+    within = spread,
   ): MetricComparison =>
-    compare({ phase: null, metric, unit, before: figure(before) ?? null, after: figure(after) ?? null }, good, spread);
+    compare({ phase: null, metric, unit, before: figure(before) ?? null, after: figure(after) ?? null }, good, within);
   return [
     top('throughput', 'bytes/s', 'more', (run) => (run.concurrency === null ? null : run.bytesPerSecond)),
-    top('chunk p50', 'ms', 'less', (run) => run.chunkMilliseconds?.p50),
-    top('chunk p99', 'ms', 'less', (run) => run.chunkMilliseconds?.p99),
+    ...(haveSameLoad(before, after)
+      ? [
+          top('chunk p50', 'ms', 'less', (run) => run.chunkMilliseconds?.p50),
+          top('chunk p99', 'ms', 'less', (run) => run.chunkMilliseconds?.p99, tail),
+        ]
+      : []),
     top('CPU', 'CPU s/GiB', 'less', (run) => run.cpuSecondsPerGiB),
     breakEvens(before, after, spread),
     errors(before, after),
@@ -97,27 +164,28 @@ function topMetrics(before: Summary, after: Summary): MetricComparison[] {
 }
 
 function phaseMetrics(before: Summary, after: Summary): MetricComparison[] {
-  return before.phases.flatMap((one) => {
-    const other = after.phases.find(({ id }) => id === one.id);
-    if (other === undefined || hasFailed(one) || hasFailed(other)) return [];
+  return pairsOf(before, after).flatMap(([one, other]) => {
+    if (otherWork(one, other).length > 0) return [];
     const spread = Math.max(spreadOf(one), spreadOf(other));
+    const tail = (of: (phase: PhaseSummary) => number): number => Math.max(spread, of(one), of(other));
     const of = (
       metric: Metric,
       unit: MetricComparison['unit'],
       good: Direction,
       figure: (phase: PhaseSummary) => number | null | undefined,
+      within = spread,
     ): MetricComparison[] => {
       const figures = { phase: one.id, metric, unit, before: figure(one) ?? null, after: figure(other) ?? null };
-      return figures.before === null && figures.after === null ? [] : [compare(figures, good, spread)];
+      return figures.before === null && figures.after === null ? [] : [compare(figures, good, within)];
     };
     return [
-      ...of('throughput', 'bytes/s', 'more', (phase) => phase.bytesPerSecond?.median),
+      ...of('throughput', 'bytes/s', 'more', (phase) => movedRate(phase)?.median),
       ...of('chunk p50', 'ms', 'less', (phase) => phase.requestMs?.p50),
-      ...of('chunk p99', 'ms', 'less', (phase) => phase.requestMs?.p99),
+      ...of('chunk p99', 'ms', 'less', (phase) => phase.requestMs?.p99, tail(requestTail)),
       ...of('prompt p50', 'ms', 'less', (phase) => phase.promptMs?.p50),
-      ...of('prompt p99', 'ms', 'less', (phase) => phase.promptMs?.p99),
+      ...of('prompt p99', 'ms', 'less', (phase) => phase.promptMs?.p99, tail(promptTail)),
       ...of('lookup p50', 'ms', 'less', (phase) => phase.lookupMs?.p50),
-      ...of('CPU', 'CPU s/GiB', 'less', (phase) => phase.cpuSecondsPerGiB),
+      ...of('CPU', 'CPU s/GiB', 'less', (phase) => movedRate(phase) && phase.cpuSecondsPerGiB),
     ];
   });
 }
@@ -130,8 +198,7 @@ function compare(figures: Figures, good: Direction, spread: number): MetricCompa
   const ratio = before === null || after === null || before === 0 ? null : after / before;
   if (ratio === null)
     return { ...figures, ratio, verdict: before === 0 && after === 0 ? 'within the spread' : 'unknown' };
-  const isWithin = ratio <= spread && ratio * spread >= 1;
-  const verdict = isWithin ? 'within the spread' : ratio > 1 === (good === 'more') ? 'better' : 'worse';
+  const verdict = isWithin(ratio, spread) ? 'within the spread' : ratio > 1 === (good === 'more') ? 'better' : 'worse';
   return { ...figures, ratio, verdict };
 }
 
@@ -145,9 +212,13 @@ function breakEvens(before: Summary, after: Summary, spread: number): MetricComp
     after: after.breakEvenTokens,
   };
   const compared = compare(figures, 'less', spread);
-  if (before.concurrency === null || after.concurrency === null || compared.ratio !== null) return compared;
+  if (!hasPlan(before) || !hasPlan(after) || compared.ratio !== null) return compared;
   if (figures.before === figures.after) return { ...compared, verdict: 'within the spread' };
   return { ...compared, verdict: figures.after === null ? 'worse' : 'better' };
+}
+
+function hasPlan({ concurrency, plan }: Summary): boolean {
+  return concurrency !== null && plan.prefillTokensPerSecond > 0;
 }
 
 function errors(before: Summary, after: Summary): MetricComparison {
@@ -172,5 +243,21 @@ function spreadOf(phase: PhaseSummary | undefined): number {
   if (!throughput) return LEAST_SPREAD;
   const { fastest, median, slowest } = throughput;
   if (slowest === 0) return Number.POSITIVE_INFINITY;
-  return Math.max(LEAST_SPREAD, fastest / median, median / slowest);
+  const least = phase.seconds < 2 ? SPREAD_OF_ONE_SECOND : LEAST_SPREAD;
+  return Math.max(least, fastest / median, median / slowest);
+}
+
+function requestTail({ requestMs, requests }: PhaseSummary): number {
+  return tailSpread(requestMs, requests);
+}
+
+function promptTail({ promptMs, prompts }: PhaseSummary): number {
+  return tailSpread(promptMs, prompts);
+}
+
+/** By how much a 99th percentile may be off, since so few values make it. */
+function tailSpread(of: Percentiles | null | undefined, count = 0): number {
+  if (!of || count >= FEW_VALUES) return 1;
+  const nearest = count < SLOWEST_ALONE ? of.p50 : of.p90;
+  return nearest > 0 ? of.p99 / nearest : Number.POSITIVE_INFINITY;
 }

@@ -41,6 +41,7 @@ describe('findLimit', () => {
   it('sees what is busy at any step that is as fast as the best', () => {
     const steps = [step(4, 97, { eventLoopUtilization: 0.85 }), step(8, 100, { eventLoopUtilization: 0.97 })];
     expect(findLimit(steps, setting)).toMatchObject({ limitedBy: 'event loop' });
+    expect(findLimit(steps, setting)?.reason).toContain('With 8 requests at once, about as fast as 4, the event loop');
     expect(findLimit([step(4, 100), step(8, 80, { eventLoopUtilization: 1 })], setting)?.limitedBy).toBe('store');
   });
 
@@ -59,15 +60,17 @@ describe('findLimit', () => {
       reason:
         "With 8 requests at once, the machine's 4 cores were 97 % busy: the client used 1.2 of them, the store on the same machine had the rest.",
     });
-    expect(findLimit([step(8, 100, { machineBusy: 0.97 }, 2.2)], { ...setting, sharesMachine: true })?.limitedBy).toBe(
-      'client CPU',
-    );
+    expect(findLimit([step(8, 100, { machineBusy: 0.97 }, 2.2)], { ...setting, sharesMachine: true })).toEqual({
+      limitedBy: 'client CPU',
+      reason:
+        "With 8 requests at once, the machine's 4 cores were 97 % busy: the client used 2.2 of them, the store on the same machine had the rest.",
+    });
   });
 
   it('blames the client on a busy machine of its own where it has most of it', () => {
     expect(findLimit([step(8, 100, { machineBusy: 1 }, 2.1)], setting)).toEqual({
       limitedBy: 'client CPU',
-      reason: "With 8 requests at once, the machine's 4 cores were 100 % busy, 2.1 of them with the client.",
+      reason: "With 8 requests at once, the machine's 4 cores were 100 % busy: the client used 2.1 of them.",
     });
     expect(findLimit([step(8, 100, { machineBusy: 1 }, 2)], setting)?.limitedBy).toBe('store');
   });

@@ -44,9 +44,9 @@ export function findLimit(steps: readonly Step[], setting: LimitSetting): LimitF
   const position = all.indexOf(best);
   const neighbours = { before: all[position - 1], next: all[position + 1] };
   return (
-    firstOf(plateau, eventLoop) ??
-    firstOf(plateau, (step) => clientCpu(step, setting)) ??
-    firstOf(plateau, (step) => ownStore(step, setting)) ??
+    firstOf(plateau, (step) => eventLoop(step, best)) ??
+    firstOf(plateau, (step) => clientCpu(step, best, setting)) ??
+    firstOf(plateau, (step) => ownStore(step, best, setting)) ??
     requestLimit(best, neighbours, setting) ??
     store(best, neighbours, setting)
   );
@@ -65,40 +65,39 @@ function firstOf(steps: readonly Step[], rule: (step: Step) => LimitFinding | un
   return undefined;
 }
 
-function eventLoop({ concurrency, phase: { process } }: Step): LimitFinding | undefined {
+function eventLoop(step: Step, best: Step): LimitFinding | undefined {
+  const { process } = step.phase;
   if (process === null || process.eventLoopUtilization < BUSY_LOOP) return undefined;
   const busy = percent(process.eventLoopUtilization);
-  const reason = `With ${requests(concurrency)} at once, the event loop of the client's main thread was busy for ${busy} of the time.`;
+  const reason = `${at(step, best)}, the event loop of the client's main thread was busy for ${busy} of the time.`;
   return { limitedBy: 'event loop', reason };
 }
 
-function clientCpu(step: Step, { cores }: LimitSetting): LimitFinding | undefined {
-  const { concurrency, coresUsed, phase } = step;
+function clientCpu(step: Step, best: Step, { cores, sharesMachine }: LimitSetting): LimitFinding | undefined {
+  const { coresUsed, phase } = step;
   if (phase.process === null || coresUsed === null || cores === 0) return undefined;
-  const at = `With ${requests(concurrency)} at once`;
   const used = coresUsed.toFixed(1);
   if (coresUsed >= BUSY_CLIENT * cores) {
-    return { limitedBy: 'client CPU', reason: `${at}, the client used ${used} of the machine's ${cores} cores.` };
+    return {
+      limitedBy: 'client CPU',
+      reason: `${at(step, best)}, the client used ${used} of the machine's ${cores} cores.`,
+    };
   }
   const { machineBusy } = phase.process;
   if (machineBusy < BUSY_MACHINE || coresUsed <= (machineBusy * cores) / 2) return undefined;
-  const busy = `${percent(machineBusy)} busy, ${used} of them with the client`;
-  return { limitedBy: 'client CPU', reason: `${at}, the machine's ${cores} cores were ${busy}.` };
+  const rest = sharesMachine ? ', the store on the same machine had the rest' : '';
+  const busy = `${percent(machineBusy)} busy: the client used ${used} of them${rest}`;
+  return { limitedBy: 'client CPU', reason: `${at(step, best)}, the machine's ${cores} cores were ${busy}.` };
 }
 
 /** A store on this machine has of its processors what the client leaves. */
-function ownStore(
-  { concurrency, coresUsed, phase }: Step,
-  { cores, sharesMachine }: LimitSetting,
-): LimitFinding | undefined {
+function ownStore(step: Step, best: Step, { cores, sharesMachine }: LimitSetting): LimitFinding | undefined {
+  const { coresUsed, phase } = step;
   if (!sharesMachine || phase.process === null || coresUsed === null) return undefined;
   const { machineBusy } = phase.process;
   if (machineBusy < BUSY_MACHINE) return undefined;
   const rest = `${percent(machineBusy)} busy: the client used ${coresUsed.toFixed(1)} of them, the store on the same machine had the rest`;
-  return {
-    limitedBy: 'store',
-    reason: `With ${requests(concurrency)} at once, the machine's ${cores} cores were ${rest}.`,
-  };
+  return { limitedBy: 'store', reason: `${at(step, best)}, the machine's ${cores} cores were ${rest}.` };
 }
 
 function requestLimit(
@@ -131,6 +130,12 @@ function store(best: Step, { before, next }: Neighbours, { cores }: LimitSetting
   const loop = phase.process === null ? '' : `, its event loop was ${percent(phase.process.eventLoopUtilization)} busy`;
   const client = coresUsed === null ? '' : `; the client used ${coresUsed.toFixed(1)} of ${cores} cores${loop}`;
   return { limitedBy: 'store', reason: `${seen}${client}: the store, or the network to it, gave no more.` };
+}
+
+/** Names a step, and how it stands to the one that the figures are of. */
+function at(step: Step, best: Step): string {
+  const than = step === best ? '' : `, about as fast as ${best.concurrency}`;
+  return `With ${requests(step.concurrency)} at once${than}`;
 }
 
 function gain(from: Step, to: Step): number {

@@ -1,7 +1,7 @@
 import type { RequestRow } from '../results/records.ts';
 import type { OperationSummary } from '../results/summary.ts';
 import { percentilesOf } from './percentiles.ts';
-import { firstByteMs, isAnswered, requestMs } from './rows.ts';
+import { firstByteMs, isAnswered, isCalledOff, requestMs } from './rows.ts';
 
 /** All requests by operation, most bytes first, then most requests. Latencies are those of answered ones, warm-up included. */
 export function summarizeOperations(rows: readonly RequestRow[]): OperationSummary[] {
@@ -25,7 +25,7 @@ function summarizeOperation(operation: string, rows: readonly RequestRow[]): Ope
   return {
     operation,
     requests: rows.length,
-    failed: rows.length - answered.length,
+    failed: rows.filter((row) => !isAnswered(row) && !isCalledOff(row)).length,
     misses: rows.filter(({ status }) => status === 'miss').length,
     retries: countRetries(rows),
     bytes: countBytes(rows),

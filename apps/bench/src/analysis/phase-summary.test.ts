@@ -114,9 +114,22 @@ describe('a phase of prompts', () => {
     expect(summarizePhase(phase({ type: 'store', prompts: 1 }), [], [stored]).hitShare).toBeNull();
   });
 
-  it('takes the latencies of gets where there are any, else of what there is', () => {
+  it('takes the latencies of requests that carry values, and none of lookups in their place', () => {
     const stat = get(100, 110, { operation: 'stat', bytes: 0, status: 'miss' });
-    expect(summarizePhase(phase(hit), [stat], []).requestMs?.max).toBe(10);
+    expect(summarizePhase(phase(hit), [stat], [])).toMatchObject({ requestMs: null, firstByteMs: null });
     expect(summarizePhase(phase(hit), [stat, get(110, 310)], []).requestMs?.p50).toBe(200);
+  });
+
+  it('knows no first byte of what is stored: that of the answer is its end', () => {
+    const put = get(100, 300, { operation: 'put', firstByteMs: 300 });
+    const summary = summarizePhase(phase({ type: 'store', prompts: 1 }), [put], []);
+    expect(summary.requestMs?.p50).toBe(200);
+    expect(summary.firstByteMs).toBeNull();
+  });
+
+  it('counts no request as failed that the client called off', () => {
+    const calledOff = get(100, 200, { status: 'failed', error: 'ABORTED', bytes: 0 });
+    const failed = get(100, 200, { status: 'failed', error: 'TIMEOUT', bytes: 0 });
+    expect(summarizePhase(phase(hit), [calledOff, failed], []).errors).toEqual({ TIMEOUT: 1 });
   });
 });

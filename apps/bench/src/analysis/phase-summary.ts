@@ -1,7 +1,7 @@
 import type { PhaseRecord, PromptRow, RequestRow } from '../results/records.ts';
 import type { PhaseSummary } from '../results/summary.ts';
 import { percentilesOf } from './percentiles.ts';
-import { errorsOf, firstByteMs, isAnswered, isCutOff, promptFlow, requestFlow, requestMs } from './rows.ts';
+import { errorsOf, firstByteMs, isAnswered, isCalledOff, promptFlow, requestFlow, requestMs } from './rows.ts';
 import { busyWindow, bytesOf, type Flow, measuredWindow, throughputOf, type Window } from './window.ts';
 
 const GIB = 1024 ** 3;
@@ -11,7 +11,8 @@ const GIB = 1024 ** 3;
  *
  * Throughput is that of its honest window: of a sweep the stretch in which all its slots were busy, of anything else all that came after the warm-up. Where prompts
  * are stored or loaded, their bytes count, wherever they came from; else those of requests. Latencies are those of the requests that carry values (`get`, else
- * `put`; where there are none, all), answered ones only, and of those that lie wholly inside the window; where none does, of all that were measured.
+ * `put`), answered ones only, and of those that lie wholly inside the window; where none does, of all that were measured. The first byte of a put's answer is its
+ * end, and says nothing.
  */
 export function summarizePhase(
   phase: PhaseRecord,
@@ -33,7 +34,7 @@ export function summarizePhase(
     bytes: Math.round(bytesOf(flows, window)),
     bytesPerSecond: throughputOf(flows, window),
     requestMs: percentilesOf(timed.map(requestMs)),
-    firstByteMs: percentilesOf(firstByteMs(timed)),
+    firstByteMs: percentilesOf(firstByteMs(timed.filter(({ operation }) => operation !== 'put'))),
     promptMs: percentilesOf(waited(asked).map(({ dueMs, endMs }) => endMs - dueMs)),
     lookupMs: percentilesOf(asked.flatMap(lookupMs)),
     prompts: asked.length,
@@ -42,6 +43,11 @@ export function summarizePhase(
     process: phase.process,
     errors: errorsOf(requests),
   };
+}
+
+/** Throughput of what was moved: what a warm cache hands out lies in its own memory, and how fast it does is no figure of a store. */
+export function movedRate({ bytesPerSecond, workload }: PhaseSummary): PhaseSummary['bytesPerSecond'] {
+  return workload.type === 'hit' && workload.temperature === 'warm' ? null : bytesPerSecond;
 }
 
 /** Whether a sweep never had as many requests in flight as it was meant to, so that its window is all that was measured. */
@@ -64,14 +70,14 @@ function reads(rows: readonly RequestRow[]): RequestRow[] {
 function timedRequests(measured: readonly RequestRow[], window: Window): RequestRow[] {
   const answered = measured.filter(isAnswered);
   const carriers = ['get', 'put'].map((operation) => answered.filter((row) => row.operation === operation));
-  const rows = carriers.find(({ length }) => length > 0) ?? answered;
+  const rows = carriers.find(({ length }) => length > 0) ?? [];
   const inside = rows.filter(({ startMs, endMs }) => startMs >= window.startMs && endMs <= window.endMs);
   return inside.length > 0 ? inside : rows;
 }
 
 /** Those that were answered, and those that still waited when the phase ended: they took that long at least, and left out they would flatter a slow store. */
 function waited(prompts: readonly PromptRow[]): PromptRow[] {
-  return prompts.filter((prompt) => prompt.error === null || isCutOff(prompt));
+  return prompts.filter((prompt) => prompt.error === null || isCalledOff(prompt));
 }
 
 function lookupMs({ lookedUpMs, startMs }: PromptRow): number[] {
@@ -81,7 +87,7 @@ function lookupMs({ lookedUpMs, startMs }: PromptRow): number[] {
 /** A store asks for nothing. */
 function hitShare({ workload }: PhaseRecord, prompts: readonly PromptRow[]): number | null {
   if (workload.type === 'store') return null;
-  const asked = prompts.filter((prompt) => !isCutOff(prompt));
+  const asked = prompts.filter((prompt) => !isCalledOff(prompt));
   const tokens = asked.reduce((sum, prompt) => sum + prompt.tokens, 0);
   return tokens === 0 ? null : asked.reduce((sum, { hitTokens }) => sum + hitTokens, 0) / tokens;
 }

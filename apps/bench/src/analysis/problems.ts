@@ -1,5 +1,5 @@
 import type { PhaseRecord, PromptRow, Workload } from '../results/records.ts';
-import { errorsOf, isCutOff } from './rows.ts';
+import { errorsOf, isCalledOff } from './rows.ts';
 import type { RunParts } from './run-parts.ts';
 
 /** What a summary was found to lack, for which a problem is said. */
@@ -25,8 +25,8 @@ function phaseProblems(phase: PhaseRecord, prompts: readonly PromptRow[]): strin
     return [`The store failed while ${words}${why}. What was measured before stands.`];
   }
   if (endedBy === 'interrupted') return [`The run was interrupted while ${words}. What was measured before stands.`];
-  const failed = prompts.filter((prompt) => prompt.error !== null && !isCutOff(prompt));
-  const waiting = prompts.filter(isCutOff);
+  const failed = prompts.filter((prompt) => prompt.error !== null && !isCalledOff(prompt));
+  const waiting = prompts.filter(isCalledOff);
   const all = prompts.length;
   return [
     ...(failed.length === 0

@@ -6,8 +6,11 @@ export function isAnswered(row: RequestRow): boolean {
   return row.status !== 'failed';
 }
 
-/** Whether the end of the phase came before a prompt's turn, or before its answer. That is no fault of the store's but that it was slow. */
-export function isCutOff({ error }: PromptRow): boolean {
+/**
+ * Whether the client itself called it off: the end of the phase came first, or its answer was no longer needed. That is no fault of the store's but that it was
+ * slow.
+ */
+export function isCalledOff({ error }: { readonly error: string | null }): boolean {
   return error === 'ABORTED';
 }
 
@@ -39,10 +42,12 @@ export function firstByteMs(rows: readonly RequestRow[]): number[] {
   return rows.flatMap(({ firstByteMs: first, startMs }) => (first === null ? [] : [first - startMs]));
 }
 
-/** How many failed, by their code. */
+/** How many failed, by their code. What was called off did not fail. */
 export function errorsOf(rows: readonly { readonly error: string | null }[]): Record<string, number> {
   // Without a prototype: a code is any text.
   const errors: Record<string, number> = Object.create(null) as Record<string, number>;
-  for (const { error } of rows) if (error !== null) errors[error] = (errors[error] ?? 0) + 1;
+  for (const row of rows) {
+    if (row.error !== null && !isCalledOff(row)) errors[row.error] = (errors[row.error] ?? 0) + 1;
+  }
   return { ...errors };
 }

@@ -40,6 +40,17 @@ describe('a whole run', () => {
     expect(whole.operations.map(({ operation }) => operation)).toEqual(['get', 'put', 'stat']);
   });
 
+  it('takes what the client called off for no failure of the store', () => {
+    const { errors, operations } = summarize(
+      records.map(
+        (record): RunRecord => (record.kind === 'request' && record.error ? { ...record, error: 'ABORTED' } : record),
+      ),
+      options,
+    );
+    expect(errors).toEqual({});
+    expect(operations.map(({ failed }) => failed)).toEqual([0, 0, 0]);
+  });
+
   it('has every phase, and the share that was found', () => {
     expect(whole.phases.map(({ id, hitShare }) => [id, hitShare])).toEqual([
       ['store', null],

@@ -2,7 +2,7 @@ import { LEVELS, type Level } from '@kvferry/conformance';
 import { Command, Option } from 'commander';
 import { Progress } from 'kvferry/terminal';
 import pc from 'picocolors';
-import type { CommandFlags, Subcommand } from '../shared/command.ts';
+import { type CommandFlags, outlivingStrays, type Subcommand } from '../shared/command.ts';
 import { addStoreFlags, type StoreFlags, storeRequestOf } from '../stores/flags.ts';
 import { announcement, CaseLines, headerText, resultJson, verdictText } from './report.ts';
 import { type ConformanceListener, runJob } from './run.ts';
@@ -25,7 +25,7 @@ export function conformanceCommand(call: string): Subcommand {
     )
     .option('--json', 'print the result as one JSON document')
     .addHelpText('after', furtherHelp(call));
-  return { command, run: tryOut };
+  return { command, run: (flags, signal) => outlivingStrays(() => run(flags as Flags, signal)) };
 }
 
 function furtherHelp(call: string): string {
@@ -41,18 +41,6 @@ Examples:
   ${call} --config lmcache.yaml --live
   ${call} --backend ./my-backend.mjs --target foo://127.0.0.1:7000
   ${call.replace(/^npm run/, 'npm run --silent')} --json > conformance.json`;
-}
-
-/** What a backend throws past its callers is no reason to leave its objects behind: it counts as a failure, at the end. */
-async function tryOut(flags: Flags, signal: AbortSignal): Promise<number> {
-  const stray: unknown[] = [];
-  process.on('uncaughtException', (thrown) => stray.push(thrown));
-  try {
-    const exitCode = await run(flags, signal);
-    return stray.length > 0 ? Math.max(1, exitCode) : exitCode;
-  } finally {
-    for (const thrown of stray) console.error(pc.red(`Thrown where nobody could catch it: ${String(thrown)}`));
-  }
 }
 
 async function run(flags: Flags, signal: AbortSignal): Promise<number> {

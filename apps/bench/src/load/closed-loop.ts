@@ -19,8 +19,9 @@ export async function closedLoop(run: PhaseRun, slots: number, turn: Turn): Prom
 
 /** Takes turns in all slots, once each at least, until no more may be begun. What a turn throws ends the phase. */
 export async function inSlots(run: PhaseRun, slots: number, turn: Turn, mayBegin: () => boolean): Promise<void> {
-  let breathedMs = run.now();
   const work = async (slot: number): Promise<void> => {
+    // Each for itself: the loop turns when all of them have paused.
+    let breathedMs = run.now();
     try {
       do {
         await turn(slot);

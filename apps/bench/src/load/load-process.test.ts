@@ -11,7 +11,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function listener(signal = new AbortController().signal): PhaseListener & { rows: (RequestRow | PromptRow)[] } {
+const unheard = new AbortController().signal;
+
+function listener(signal = unheard): PhaseListener & { rows: (RequestRow | PromptRow)[] } {
   const rows: (RequestRow | PromptRow)[] = [];
   return { signal, rows, onRows: (more) => void rows.push(...more), onProgress: () => {} };
 }
@@ -33,8 +35,10 @@ test('phases run in a process of their own, and end when they are told to', asyn
   const load = startLoad();
   onTestFinished(() => load.close());
   await expect(load.phase(sweep, listener())).rejects.toMatchObject({ code: 'NOT_OPEN' });
-  await expect(load.open(await smallSetup('elsewhere://bench'))).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-  const facts = await load.open(await smallSetup('memory://bench'));
+  await expect(load.open(await smallSetup('elsewhere://bench'), unheard)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+  });
+  const facts = await load.open(await smallSetup('memory://bench'), unheard);
   expect(facts).toEqual({
     scheme: 'memory',
     namespace: 'bench',
@@ -65,6 +69,17 @@ test('a process that ends in mid-phase is an error in words, and so is all that 
   await expect(load.phase(sweep, listener())).rejects.toThrow(words);
   await expect(load.phase(sweep, listener())).rejects.toThrow(words);
   await load.close();
+});
+
+test('a process that does not come to open the store is left at once, and ends', async () => {
+  const load = await startOther(`process.on('message', () => {});`);
+  const leave = new AbortController();
+  const opened = load.open(await smallSetup('memory://bench'), leave.signal);
+  const reason = new Error('enough');
+  leave.abort(reason);
+  await expect(opened).rejects.toBe(reason);
+  await load.close();
+  await expect(load.phase(sweep, listener())).rejects.toThrow('the measuring process ended with exit code 0');
 });
 
 test.each([

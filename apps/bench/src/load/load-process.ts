@@ -7,8 +7,8 @@ import type { LoadAnswer, LoadCommand, LoadEvent, LoadSetup, OpenedFacts, PhaseO
 
 /** The measuring process, as its parent has it: one command at a time. Each rejects with words when the process has ended, or does not answer. */
 export interface LoadProcess {
-  /** Opens the store. Rejects as its backend does. */
-  open(setup: LoadSetup): Promise<OpenedFacts>;
+  /** Opens the store. Rejects as its backend does, and with the signal's reason when that fires first: then the process is of no more use. */
+  open(setup: LoadSetup, signal: AbortSignal): Promise<OpenedFacts>;
   /** Runs one phase. What goes wrong with the store is in the record. */
   phase(order: PhaseOrder, listener: PhaseListener): Promise<PhaseRecord>;
   /** Ends the process, whatever it does. Never rejects. */
@@ -65,10 +65,19 @@ class ForkedLoad implements LoadProcess {
     );
   }
 
-  async open(setup: LoadSetup): Promise<OpenedFacts> {
-    const answer = await this.#ask({ do: 'open', setup }, setup.seat.loaded.config.blockingTimeoutMs + SLACK_MS);
-    if (answer.status === 'opened') return answer.info;
-    throw unexpected(answer);
+  async open(setup: LoadSetup, signal: AbortSignal): Promise<OpenedFacts> {
+    signal.throwIfAborted();
+    const { promise: left, reject } = Promise.withResolvers<never>();
+    const leave = (): void => reject(signal.reason);
+    signal.addEventListener('abort', leave);
+    try {
+      const asked = this.#ask({ do: 'open', setup }, setup.seat.loaded.config.blockingTimeoutMs + SLACK_MS);
+      const answer = await Promise.race([asked, left]);
+      if (answer.status === 'opened') return answer.info;
+      throw unexpected(answer);
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
   }
 
   async phase(order: PhaseOrder, listener: PhaseListener): Promise<PhaseRecord> {

@@ -48,6 +48,15 @@ test('what is done to the last prompt may use the rest of its time', () => {
   run.close();
 });
 
+test('no more prompts warm up than are measured', () => {
+  const run = start();
+  expect([run.takePrompt(), run.isWarmingUp]).toEqual([true, true]);
+  expect([run.takePrompt(), run.isWarmingUp]).toEqual([true, false]);
+  run.measure();
+  expect(run.takePrompt()).toBe(true);
+  run.close();
+});
+
 test('an interrupt waits for nothing', () => {
   const run = start();
   run.measure();

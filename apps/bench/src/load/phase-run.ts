@@ -26,6 +26,7 @@ export class PhaseRun {
   #lastError: KvferryError | undefined;
   #takenBytes = 0;
   #takenPrompts = 0;
+  #warmUpPrompts = 0;
   #movedBytes = 0;
 
   constructor(order: PhaseOrder, now: () => number) {
@@ -56,8 +57,9 @@ export class PhaseRun {
   /** Whether another turn may be begun before measuring. */
   get isWarmingUp(): boolean {
     if (this.isOver || this.#measuredFromMs !== undefined) return false;
-    const { maxBytes, warmUpMs } = this.order;
-    return this.now() - this.startMs < warmUpMs && this.#takenBytes < maxBytes * WARM_UP_SHARE;
+    const { maxBytes, maxPrompts, warmUpMs } = this.order;
+    const isInTime = this.now() - this.startMs < warmUpMs;
+    return isInTime && this.#takenBytes < maxBytes * WARM_UP_SHARE && this.#warmUpPrompts < maxPrompts;
   }
 
   get movedBytes(): number {
@@ -83,10 +85,13 @@ export class PhaseRun {
     return true;
   }
 
-  /** Takes one of the prompts that may be measured; where there is none left, the phase is done. */
+  /** Takes one of the prompts that may be measured; where there is none left, the phase is done. Warming up takes no more than as many. */
   takePrompt(): boolean {
     if (this.isOver) return false;
-    if (this.#measuredFromMs === undefined) return true;
+    if (this.#measuredFromMs === undefined) {
+      this.#warmUpPrompts += 1;
+      return true;
+    }
     if (this.#takenPrompts >= this.order.maxPrompts) {
       this.finish('done');
       return false;

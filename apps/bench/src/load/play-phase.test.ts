@@ -290,10 +290,21 @@ describe('what cannot be measured', () => {
   });
 });
 
+/** Memory for one prompt. */
+const tight = { LMCACHE_MAX_LOCAL_CPU_SIZE: String((4 * CHUNK_BYTES) / 2 ** 30) };
+
+test('prompts that wait when their phase has failed are not begun any more', async () => {
+  const stage = await newStage(await s3Setup({ env: tight, runFolder: 'given-up' }));
+  await playHere(stage, store).outcome;
+  addFault({ match: { method: 'GET' }, times: forEver, effect: { kind: 'status', status: 403, code: 'AccessDenied' } });
+  const workload = { type: 'open-loop', promptsPerSecond: 5000, share: 1, promptTokens } as const;
+  const { record, prompts } = await play(stage, workload);
+  expect(record).toMatchObject({ endedBy: 'failed', error: { code: 'PERMISSION_DENIED' } });
+  expect(prompts.map(({ error }) => error)).toEqual(new Array(3).fill('PERMISSION_DENIED'));
+});
+
 test('prompts that arrive faster than they are loaded wait for memory, and longer and longer', async () => {
-  // Memory for one prompt.
-  const env = { LMCACHE_MAX_LOCAL_CPU_SIZE: String((4 * CHUNK_BYTES) / 2 ** 30) };
-  const stage = await newStage(await s3Setup({ env, runFolder: 'piled-up' }));
+  const stage = await newStage(await s3Setup({ env: tight, runFolder: 'piled-up' }));
   await playHere(stage, store).outcome;
   addFault({ match: { method: 'GET' }, times: forEver, effect: { kind: 'delay', delayMs: 30 } });
   const workload = { type: 'open-loop', promptsPerSecond: 1000, share: 1, promptTokens } as const;

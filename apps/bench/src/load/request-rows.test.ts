@@ -62,6 +62,10 @@ test.each<[Partial<RequestRecord>, ReturnType<typeof rowOf>['status'], number]>(
   // There already, and not sent for nothing else than this.
   [{ method: 'PUT', httpStatus: 412 }, 'ok', 0],
   [{ method: 'PUT', httpStatus: 200 }, 'ok', 1000],
+  // Of a document, or of the first byte that is asked for in place of a HEAD.
+  [{ key: '' }, 'ok', 0],
+  [{ method: 'POST' }, 'ok', 0],
+  [{ httpStatus: 206, bytes: 1 }, 'ok', 0],
 ])('bytes are those of values that came or went: %o', (changes, status, bytes) => {
   expect(rowOf(changes)).toMatchObject({ status, bytes, error: changes.errorCode ?? null });
 });

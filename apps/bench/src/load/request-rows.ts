@@ -9,19 +9,21 @@ export interface RowContext {
   readonly clockOffsetMs: number;
 }
 
-/** The row of a request on the wire. Bytes of an answer that is an error are no value's. */
+/** The row of a request on the wire. Bytes of an answer that is an error, or a document, are no value's. */
 export function requestRow(record: RequestRecord, { phase, workload, clockOffsetMs }: RowContext): RequestRow {
   const { attempt, bytes, endMs, errorCode = null, firstByteMs, httpStatus, startMs } = record;
   const status = errorCode !== null ? 'failed' : httpStatus === 404 ? 'miss' : 'ok';
+  const operation = operationOf(record, workload);
+  const isOfValue = operation === 'get' || operation === 'put';
   return {
     kind: 'request',
     phase,
-    operation: operationOf(record, workload),
+    operation,
     attempt,
     startMs: startMs + clockOffsetMs,
     firstByteMs: firstByteMs === 0 ? null : firstByteMs + clockOffsetMs,
     endMs: endMs + clockOffsetMs,
-    bytes: errorCode === null && bringsValue(record) ? bytes : 0,
+    bytes: errorCode === null && isOfValue && isSuccess(record) ? bytes : 0,
     status,
     error: errorCode,
   };
@@ -37,7 +39,7 @@ function operationOf(record: RequestRecord, workload: Workload['type']): Request
     case 'GET':
       if (key === '') return backend.startsWith('s3-express:') ? 'session' : 'list';
       if (workload === 'sweep' || errorCode !== undefined) return 'get';
-      return bringsValue(record) && bytes > 1 ? 'get' : 'stat';
+      return isSuccess(record) && bytes > 1 ? 'get' : 'stat';
     case 'PUT':
       return 'put';
     case 'HEAD':
@@ -51,6 +53,6 @@ function operationOf(record: RequestRecord, workload: Workload['type']): Request
   }
 }
 
-function bringsValue({ httpStatus }: RequestRecord): boolean {
+function isSuccess({ httpStatus }: RequestRecord): boolean {
   return httpStatus >= 200 && httpStatus < 300;
 }

@@ -32,7 +32,7 @@ export class Field {
     return this.#in.length;
   }
 
-  /** Starts the processes, side by side. */
+  /** Starts the processes, side by side. One that hangs is not to take the time of all. */
   async open(): Promise<void> {
     const { concurrency, maxMs, objectBytes, objects: keys, seat, s3: store } = this.#race;
     const setup: ObjectSetup = { store, keys, objectBytes, concurrency };
@@ -49,7 +49,7 @@ export class Field {
         contender.worker = startClient(client);
         const order: ModuleSetup | LmcacheSetup =
           client === LMCACHE_CLIENT ? { ...setup, ioThreads, preferHttp2 } : { ...setup, client, plain, seat };
-        const answer = await this.#tell(contender, { do: 'open', ...order }, this.#timeLeft());
+        const answer = await this.#tell(contender, { do: 'open', ...order }, this.#timeLeft() / 2);
         if (answer?.status === 'open') contender.version = answer.version;
       }),
     );
@@ -59,7 +59,7 @@ export class Field {
   async prove(objects: number): Promise<void> {
     let expected: readonly string[] | undefined;
     for (const contender of this.#in) {
-      // One that hangs is not to take the time of all.
+      // As when it was opened.
       const answer = await this.#tell(contender, { do: 'prove', objects }, this.#timeLeft() / 2);
       if (answer?.status !== 'proved') continue;
       contender.operationMs = (answer.seconds * 1000 * Math.min(objects, this.#race.concurrency)) / objects;
@@ -80,8 +80,7 @@ export class Field {
 
   /** Whether a round can be done with before the end. */
   hasTimeFor(round: number): boolean {
-    const needMs = sum(this.#in, (each) => (round === 0 ? each.operationMs : each.lastTurnMs));
-    return this.size > 0 && needMs <= this.#timeLeft();
+    return this.size > 0 && sum(this.#in, (each) => needMs(each, round)) < this.#timeLeft();
   }
 
   async takeTurns(round: number, { rounds, turn: maxObjects }: ObjectBudget, listener: PeerListener): Promise<void> {
@@ -91,7 +90,8 @@ export class Field {
     const forMs = Math.max(0, Math.min(this.#race.turnMs, spareMs / all.length));
     for (const [index] of all.entries()) {
       const contender = all[(index + round) % all.length] as Contender;
-      if (this.#race.signal.aborted) return;
+      // One before may have taken the time of several: nobody is out for that.
+      if (this.#race.signal.aborted || needMs(contender, round) >= this.#timeLeft()) return;
       listener.onTurn(contender.client, round + 1, rounds);
       const turn = await this.#turn(contender, forMs, maxObjects);
       if (turn !== undefined) contender.turns.push(turn);
@@ -126,6 +126,11 @@ export class Field {
     return this.#contenders.filter(({ outFor }) => outFor === undefined);
   }
 
+  /** Whether a wait that ends now has ended with the time of all, which is no fault of the client's. A timer may fire a part of a millisecond early. */
+  get #isTimeUp(): boolean {
+    return this.#timeLeft() < 2;
+  }
+
   #timeLeft(): number {
     return Math.max(0, this.#endMs - performance.now());
   }
@@ -144,10 +149,11 @@ export class Field {
   async #tell(contender: Contender, command: PeerCommand, timeoutMs: number): Promise<PeerAnswer | undefined> {
     const { worker } = contender;
     if (worker === undefined || this.#race.signal.aborted) return undefined;
-    const answer = await worker.ask<PeerAnswer>(command, timeoutMs).catch((error: Error): PeerAnswer => {
-      return { status: 'failed', reason: error.message };
+    const answer = await worker.ask<PeerAnswer>(command, timeoutMs).catch((error: Error): PeerAnswer | undefined => {
+      return this.#isTimeUp ? undefined : { status: 'failed', reason: error.message };
     });
-    if (answer.status === 'failed') await this.#leave(contender, answer.reason);
+    if (answer === undefined) await worker.stop();
+    if (answer?.status === 'failed') await this.#leave(contender, answer.reason);
     return answer;
   }
 
@@ -171,6 +177,11 @@ interface Contender {
   /** How long one object takes it, with all slots busy. */
   operationMs: number;
   lastTurnMs: number;
+}
+
+/** What a turn of this round takes it at least: one object in each slot, and after the first as long as its last. */
+function needMs({ lastTurnMs, operationMs }: Contender, round: number): number {
+  return round === 0 ? operationMs : Math.max(operationMs, lastTurnMs);
 }
 
 function sum(contenders: readonly Contender[], of: (contender: Contender) => number): number {

@@ -7,6 +7,7 @@ import ctypes
 import hashlib
 import json
 import os
+import queue
 import resource
 import signal
 import sys
@@ -184,14 +185,21 @@ def obey(command, client):
 def main():
     # Ctrl-C is for the process that started this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lines = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(lines,)).start()
     client = None
-    for line in sys.stdin:
+    while True:
         try:
-            answer, client = obey(json.loads(line), client)
+            answer, client = obey(json.loads(lines.get()), client)
         except Exception as thrown:
             answer = {"status": "failed", "reason": str(thrown)}
         print(json.dumps(answer), flush=True)
-    # Requests that are under way would keep the runtime's threads, and so the process.
+
+
+def listen(lines):
+    for line in sys.stdin:
+        lines.put(line)
+    # Whatever is under way: a request may never come back, and would keep the runtime's threads, and so the process.
     os._exit(0)
 
 

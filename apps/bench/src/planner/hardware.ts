@@ -5,7 +5,7 @@ export interface Accelerator {
   readonly words: string;
   /** Dense BF16 at its peak, in TFLOPS: without the sparsity that no served model has. */
   readonly denseBf16Tflops: number;
-  /** When the figure was looked up. */
+  /** When the figure was last held against what others quote from the vendor's document. */
   readonly date: string;
   /** The vendor's document, and what it says. */
   readonly source: string;

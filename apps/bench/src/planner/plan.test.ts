@@ -60,7 +60,7 @@ describe('planFor', () => {
     expect(planFor(store, { hardware: 'my-own', prefillTokensPerSecond: 10_000 })).toMatchObject({
       breakEvenTokens: null,
       reason:
-        'At 0.262 GB/s the store loads 2,000 tokens/s, my-own computes 10,000 tokens/s: computing is always faster; above 1.31 GB/s loading would win.',
+        'At 0.262 GB/s the store loads 2,000 tokens/s, my-own computes 10,000 tokens/s: computing stays ahead up to 131,072 tokens; above 1.32 GB/s loading would win.',
     });
   });
 
@@ -69,7 +69,16 @@ describe('planFor', () => {
     const plan = planFor(fast, { hardware: 'h100-sxm' });
     expect(plan.byHardware.map(({ hardware }) => hardware)).toEqual(hardwareNames);
     expect(plan.byHardware[0]).toMatchObject({ breakEvenTokens: plan.breakEvenTokens });
-    expect(plan.byHardware.find(({ hardware }) => hardware === 'b200')?.breakEvenTokens).toBeNull();
+    // It computes a short prompt faster than this store loads it, and a long one, by attention, more slowly.
+    expect(plan.byHardware.find(({ hardware }) => hardware === 'b200')).toMatchObject({
+      breakEvenTokens: 40_960,
+      neededBytesPerSecond: null,
+    });
+    const slow = planFor({ ...store, cost: { ...cost, bytesPerSecond: 1e8 } }, { hardware: 'h100-sxm' });
+    expect(slow.byHardware.find(({ hardware }) => hardware === 'b200')).toMatchObject({
+      breakEvenTokens: null,
+      neededBytesPerSecond: expect.closeTo(2.459e9, -7),
+    });
   });
 
   it('has no plan where nothing could be read, and none for a model it does not know', () => {
@@ -83,6 +92,19 @@ describe('planFor', () => {
       prefillTokensPerSecond: 0,
       byHardware: [],
       curve: [],
+    });
+  });
+
+  it('has no plan for a file that does not tell its model, whatever the rate', () => {
+    const headless = {
+      ...store,
+      model: { ...model, name: 'unknown', bytesPerToken: 0, chunkTokens: 0, chunkBytes: 0 },
+    };
+    expect(planFor(headless, { hardware: 'my-own', prefillTokensPerSecond: 1000 })).toMatchObject({
+      breakEvenTokens: null,
+      reason: 'There is no plan: the model of the run is not known.',
+      curve: [],
+      costs: [],
     });
   });
 

@@ -1,7 +1,7 @@
 import { KvferryError, nearestName } from '@kvferry/core';
 import type { ModelFacts } from '../results/records.ts';
 import type { PlanSummary } from '../results/summary.ts';
-import { breakEven, type LoadCost, loadSeconds } from './break-even.ts';
+import { type BreakEven, breakEven, computeSeconds, type LoadCost, loadSeconds, MOST_TOKENS } from './break-even.ts';
 import { costOfHit } from './costs.ts';
 import { ACCELERATORS, findAccelerator, hardwareNames } from './hardware.ts';
 import { findWeights, type PrefillRate, prefillRate, WEIGHTS } from './prefill-rate.ts';
@@ -24,8 +24,11 @@ export interface PlannedStore {
   readonly cost: LoadCost | undefined;
 }
 
-/** Lengths of prefix for the curve: 256 · 2^k tokens, up to the 131,072 that the longest of the named models take. */
-const CURVE_TOKENS: readonly number[] = Array.from({ length: 10 }, (_, power) => 256 * 2 ** power);
+/** Lengths of prefix for the curve: 256 · 2^k tokens, up to the longest. */
+const CURVE_TOKENS: readonly number[] = Array.from(
+  { length: Math.log2(MOST_TOKENS / 256) + 1 },
+  (_, power) => 256 * 2 ** power,
+);
 /** Lengths of prefix that are priced: a long conversation, and a document. */
 const PRICED_TOKENS: readonly number[] = [8192, 32_768];
 
@@ -38,7 +41,7 @@ export function checkPlanOptions(model: string, options: PlanOptions): void {
 /** What the store is worth to an engine of this model on this hardware. Where `checkPlanOptions` would have thrown, the reason says it. */
 export function planFor(store: PlannedStore, options: PlanOptions): PlanSummary {
   const { cost, model } = store;
-  const problem = planProblem(model.name, options);
+  const problem = hasSize(model) ? planProblem(model.name, options) : 'the model of the run is not known';
   const rate = problem === undefined ? rateOf(model.name, options) : undefined;
   const outcome = outcomeOf(store, options.hardware, rate, problem);
   return {
@@ -46,10 +49,10 @@ export function planFor(store: PlannedStore, options: PlanOptions): PlanSummary 
     prefillTokensPerSecond: rate?.tokensPerSecond ?? 0,
     prefillSource: rate?.source ?? 'unknown',
     ...outcome,
-    byHardware: ratesByHardware(model.name).map(({ hardware, tokensPerSecond }) => ({
+    byHardware: ratesByHardware(model.name).map(({ hardware, rate: its }) => ({
       hardware,
-      prefillTokensPerSecond: tokensPerSecond,
-      breakEvenTokens: cost === undefined ? null : tokensFrom(cost, model, tokensPerSecond),
+      prefillTokensPerSecond: its.tokensPerSecond,
+      ...outcomeFields(cost === undefined ? undefined : breakEvenOf(cost, model, its)),
     })),
     curve:
       cost === undefined || rate === undefined
@@ -57,10 +60,15 @@ export function planFor(store: PlannedStore, options: PlanOptions): PlanSummary 
         : CURVE_TOKENS.map((tokens) => ({
             tokens,
             loadSeconds: loadSeconds(cost, model.bytesPerToken, tokens),
-            computeSeconds: tokens / rate.tokensPerSecond,
+            computeSeconds: computeSeconds(rate.compute, tokens),
           })),
-    costs: model.chunkTokens > 0 ? priceLists(store).flatMap((prices) => hitsAt(prices, model)) : [],
+    costs: hasSize(model) ? priceLists(store).flatMap((prices) => hitsAt(prices, model)) : [],
   };
+}
+
+/** Of a file without its head nothing is known. */
+function hasSize({ bytesPerToken, chunkTokens }: ModelFacts): boolean {
+  return bytesPerToken > 0 && chunkTokens > 0;
 }
 
 function planProblem(model: string, { hardware, prefillTokensPerSecond: rate }: PlanOptions): string | undefined {
@@ -82,7 +90,8 @@ function planProblem(model: string, { hardware, prefillTokensPerSecond: rate }: 
 
 function rateOf(model: string, { hardware, prefillTokensPerSecond }: PlanOptions): PrefillRate | undefined {
   if (prefillTokensPerSecond !== undefined) {
-    return { tokensPerSecond: prefillTokensPerSecond, source: 'as given with --prefill-tokens-per-second' };
+    const compute = { secondsPerToken: 1 / prefillTokensPerSecond, secondsPerTokenSquared: 0 };
+    return { compute, tokensPerSecond: prefillTokensPerSecond, source: 'as given with --prefill-tokens-per-second' };
   }
   const accelerator = findAccelerator(hardware);
   const weights = findWeights(model);
@@ -94,37 +103,48 @@ function outcomeOf(
   hardware: string,
   rate: PrefillRate | undefined,
   problem: string | undefined,
-): Pick<PlanSummary, 'breakEvenTokens' | 'reason'> {
-  if (rate === undefined) return { breakEvenTokens: null, reason: `There is no plan: ${problem ?? 'no rate'}.` };
+): Pick<PlanSummary, 'breakEvenTokens' | 'neededBytesPerSecond' | 'reason'> {
+  if (rate === undefined) return { ...outcomeFields(undefined), reason: `There is no plan: ${problem ?? 'no rate'}.` };
   if (cost === undefined) {
-    return { breakEvenTokens: null, reason: 'There is no plan: nothing could be read from the store.' };
+    return { ...outcomeFields(undefined), reason: 'There is no plan: nothing could be read from the store.' };
   }
-  const { bytesPerToken, chunkTokens } = model;
-  const { tokensPerSecond } = rate;
-  const outcome = breakEven(cost, { bytesPerToken, chunkTokens, prefillTokensPerSecond: tokensPerSecond });
+  const { bytesPerToken } = model;
+  const outcome = breakEvenOf(cost, model, rate);
   const loading = `At ${gigabytes(cost.bytesPerSecond)} the store loads ${count(cost.bytesPerSecond / bytesPerToken)} tokens/s`;
-  const computing = `${hardware} computes ${count(tokensPerSecond)} tokens/s`;
+  const slower = rate.compute.secondsPerTokenSquared === 0 ? '' : ', and a long prompt more slowly';
+  const computing = `${hardware} computes ${count(rate.tokensPerSecond)} tokens/s${slower}`;
   if (outcome.status === 'computing-wins') {
-    const needed = `above ${gigabytes(outcome.bytesPerSecond)} loading would win`;
-    return { breakEvenTokens: null, reason: `${loading}, ${computing}: computing is always faster; ${needed}.` };
+    const needed = Number.isFinite(outcome.bytesPerSecond)
+      ? `above ${gigabytes(outcome.bytesPerSecond)} loading would win`
+      : 'asking alone takes longer than that';
+    const ahead = `computing stays ahead up to ${count(MOST_TOKENS)} tokens`;
+    return { ...outcomeFields(outcome), reason: `${loading}, ${computing}: ${ahead}; ${needed}.` };
   }
   const fixedMs = ((cost.lookupSeconds + cost.firstByteSeconds) * 1000).toFixed(1);
   const reason = `${loading}, ${computing}; the ${fixedMs} ms for the lookup and the first byte are made up for at ${count(outcome.tokens)} tokens.`;
-  return { breakEvenTokens: outcome.tokens, reason };
+  return { ...outcomeFields(outcome), reason };
 }
 
-function tokensFrom(cost: LoadCost, model: ModelFacts, prefillTokensPerSecond: number): number | null {
-  const { bytesPerToken, chunkTokens } = model;
-  const outcome = breakEven(cost, { bytesPerToken, chunkTokens, prefillTokensPerSecond });
-  return outcome.status === 'loading-wins' ? outcome.tokens : null;
+function breakEvenOf(cost: LoadCost, { bytesPerToken, chunkTokens }: ModelFacts, { compute }: PrefillRate): BreakEven {
+  return breakEven(cost, { bytesPerToken, chunkTokens, compute });
 }
 
-function ratesByHardware(model: string): { hardware: string; tokensPerSecond: number }[] {
+function outcomeFields(outcome: BreakEven | undefined): Pick<PlanSummary, 'breakEvenTokens' | 'neededBytesPerSecond'> {
+  if (outcome?.status === 'loading-wins') return { breakEvenTokens: outcome.tokens, neededBytesPerSecond: null };
+  const needed = outcome?.bytesPerSecond;
+  // What no store could do has no figure, in JSON neither.
+  return {
+    breakEvenTokens: null,
+    neededBytesPerSecond: needed === undefined || !Number.isFinite(needed) ? null : needed,
+  };
+}
+
+function ratesByHardware(model: string): { hardware: string; rate: PrefillRate }[] {
   const weights = findWeights(model);
   if (weights === undefined) return [];
   return ACCELERATORS.map((accelerator) => ({
     hardware: accelerator.name,
-    tokensPerSecond: prefillRate(accelerator, weights).tokensPerSecond,
+    rate: prefillRate(accelerator, weights),
   }));
 }
 

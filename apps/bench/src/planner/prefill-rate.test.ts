@@ -9,13 +9,23 @@ it('knows the weights of every named model', () => {
   expect(findWeights('no-model')).toBeUndefined();
 });
 
-it('computes two operations per weight that a token passes through', () => {
-  const weights = { name: 'test', activeParameters: 12e9, embeddingParameters: 2e9, source: '' };
+it('computes two operations per weight that a token passes through, and attention over all tokens before', () => {
+  const weights = {
+    name: 'test',
+    activeParameters: 12e9,
+    embeddingParameters: 2e9,
+    layers: 10,
+    attentionWidth: 1000,
+    source: '',
+  };
   const accelerator = { name: 'test', words: 'Test', denseBf16Tflops: 1000, date: '', source: '' };
-  const { source, tokensPerSecond } = prefillRate(accelerator, weights);
+  const { compute, source, tokensPerSecond } = prefillRate(accelerator, weights);
   expect(tokensPerSecond).toBeCloseTo((0.4 * 1e15) / 20e9);
+  expect(compute.secondsPerToken).toBeCloseTo(5e-5);
+  // Of 1000 tokens: half a million pairs, each four operations per element and layer.
+  expect(compute.secondsPerTokenSquared * 1e6).toBeCloseTo((5e5 * 4 * 1000 * 10) / (0.4 * 1e15));
   expect(source).toBe(
-    "40 % (assumed) of 1,000 dense BF16 TFLOPS of one Test over 2 × 10.00 billion weights per token, without attention's quadratic part",
+    '40 % (assumed) of 1,000 dense BF16 TFLOPS of one Test over 2 × 10.00 billion weights per token, and less the longer a prompt is, by attention',
   );
 });
 

@@ -10,7 +10,7 @@ export interface PriceList {
   /** Charged by the service itself, inside its own region. Traffic that leaves the region is not in here. */
   readonly uploadPerGib: number;
   readonly retrievalPerGib: number;
-  /** When the figures were last confirmed. */
+  /** When the figures were last held against the source, or what `source` says of it. */
   readonly date: string;
   readonly source: string;
 }
@@ -40,7 +40,8 @@ export const S3_EXPRESS: PriceList = {
   uploadPerGib: 0.0032,
   retrievalPerGib: 0.0006,
   date: '2026-11-26',
-  source: 'https://aws.amazon.com/s3/faqs/ (worked examples under "S3 Express One Zone"; HEAD taken to cost a GET)',
+  source:
+    'https://aws.amazon.com/s3/faqs/ (a stored copy, worked examples under "S3 Express One Zone"; HEAD taken to cost a GET)',
 };
 
 /** Cloudflare R2, standard storage, without the free allowance of each month. */
@@ -67,8 +68,9 @@ export const GCS: PriceList = {
   storagePerGibMonth: 0.02,
   uploadPerGib: 0,
   retrievalPerGib: 0,
-  date: '2026-09-20',
-  source: 'https://cloud.google.com/storage/pricing (as others quote it)',
+  date: '2026-11-26',
+  source:
+    'https://cloud.google.com/storage/pricing-examples (a stored copy; its example is us-east1, which costs the same)',
 };
 
 /** CoreWeave AI Object Storage, as long as it is read (its hot tier): neither requests nor traffic are charged. */
@@ -81,8 +83,8 @@ export const COREWEAVE: PriceList = {
   storagePerGibMonth: 0.06,
   uploadPerGib: 0,
   retrievalPerGib: 0,
-  date: '2026-09-20',
-  source: 'https://www.coreweave.com/pricing (as others quote it)',
+  date: '2026-11-26',
+  source: 'https://docs.coreweave.com/docs/pricing/pricing-storage (a stored copy, with the tiers of October 2025)',
 };
 
 /** Price lists by the end of the host that they are of. */

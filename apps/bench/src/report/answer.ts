@@ -4,9 +4,15 @@ import { durationText, rateText } from './units.ts';
 import { limitText, sentence } from './words.ts';
 
 /** The throughput and the latency alone, as a heading. */
-export function headline({ bytesPerSecond, chunkMilliseconds, chunkBytes }: Summary): string {
-  if (chunkMilliseconds === null) return 'Nothing could be read';
-  return `${rateText(bytesPerSecond)} sustained, p99 ${durationText(chunkMilliseconds.p99)} per chunk of ${formatBytes(chunkBytes)}`;
+export function headline({ bytesPerSecond, chunkMilliseconds, chunkBytes, concurrency }: Summary): string {
+  if (chunkMilliseconds === null || concurrency === null) return 'Nothing could be read';
+  const each = `p99 ${durationText(chunkMilliseconds.p99)} per chunk of ${formatBytes(chunkBytes)}`;
+  return `${rateText(bytesPerSecond)} sustained, ${each}, ${concurrency} at a time`;
+}
+
+/** What a store must do for loading to win, where it does not. */
+export function neededText(neededBytesPerSecond: number | null): string {
+  return neededBytesPerSecond === null ? 'no store' : `more than ${rateText(neededBytesPerSecond)}`;
 }
 
 /** What was moved in all. */
@@ -58,9 +64,11 @@ function throughputText({ bytesPerSecond, chunkMilliseconds, chunkBytes, model, 
 
 function breakEvenText({ breakEvenTokens, chunkMilliseconds, plan }: Summary): string {
   if (chunkMilliseconds === null || plan.prefillTokensPerSecond === 0) return plan.reason.replace(/\.$/, '');
-  const hardware = `(${plan.hardware} at ${formatCount(Math.round(plan.prefillTokensPerSecond))} tokens/s)`;
-  if (breakEvenTokens === null) return `Loading does not beat recomputing at any length ${hardware}`;
-  return `Loading beats recomputing from ${formatCount(breakEvenTokens)} tokens on ${hardware}`;
+  const rate = `${formatCount(Math.round(plan.prefillTokensPerSecond))} tokens/s`;
+  if (breakEvenTokens !== null) {
+    return `Loading beats recomputing from ${formatCount(breakEvenTokens)} tokens on (${plan.hardware} at ${rate})`;
+  }
+  return `On this store, loading does not beat recomputing on ${plan.hardware} (${rate})`;
 }
 
 function limitSentence({ limitedBy, limitReason }: Summary): string | null {

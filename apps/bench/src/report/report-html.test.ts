@@ -1,5 +1,6 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
+import { summarize } from '../analysis/summarize.ts';
 import { exampleRecords, failedRecords } from '../results/example-run.ts';
 import type { RequestRow, RunRecord } from '../results/records.ts';
 import { reportHtml } from './report-html.ts';
@@ -32,7 +33,7 @@ describe('one run', () => {
 
   test('opens with the answer, the limit, the break-even and the conformance with its failures', () => {
     expect(textsOf(document, 'h1')).toEqual([
-      expect.stringMatching(/^[\d.]+ GB\/s sustained, p99 \d+ ms per chunk of 32 MiB$/),
+      expect.stringMatching(/^[\d.]+ GB\/s sustained, p99 \d+ ms per chunk of 32 MiB, 16 at a time$/),
     ]);
     expect(textsOf(document, '.tiles dt')).toEqual([
       'Reading, sustained',
@@ -107,6 +108,25 @@ describe('one run', () => {
     }
     expect(footer).toContain('kvferry-bench analyze results/example');
   });
+});
+
+test('where loading never wins, it is not on this store, beside what it would take', () => {
+  const records = exampleRecords();
+  const summary = summarize(records, { hardware: 'my-own', prefillTokensPerSecond: 64_476 });
+  const document = parsed(reportHtml([{ name: 'never', records, summary }]));
+  const tile = textsOf(document, '.tiles div').find((text) => text.startsWith('Loading beats recomputing'));
+  expect(tile).toMatch(/not on this store ?on my-own, 64,476 tokens\/s; that takes more than 8\.5\d GB\/s$/);
+  // With attention, it wins for long prompts on the hardware of the table.
+  const hardware = textsOf(document, 'tbody tr').find((text) => text.startsWith('b200'));
+  expect(hardware).toMatch(/[\d,]+ tokens$/);
+});
+
+test('where no rate of computing is known, nothing is said to be never', () => {
+  const records = exampleRecords();
+  const summary = summarize(records, { hardware: 'abacus' });
+  const document = parsed(reportHtml([{ name: 'unknown', records, summary }]));
+  const tile = textsOf(document, '.tiles div').find((text) => text.startsWith('Loading beats recomputing'));
+  expect(tile).toMatch(/–\s*how fast the model is computed is not known$/);
 });
 
 test('of a run that failed, what went wrong comes first', () => {

@@ -2,8 +2,8 @@ import { KvferryError } from '@kvferry/core';
 import { formatBytes, formatCount } from 'kvferry/terminal';
 import { compareSummaries } from '../analysis/comparison.ts';
 import { PEER_NOTES } from '../peers/names.ts';
-import { answerOf, headline, movedText } from './answer.ts';
-import { CAVEATS_TITLE, figureText } from './comparison-text.ts';
+import { answerOf, headline, movedText, neededText } from './answer.ts';
+import { CAVEATS_TITLE, figureText, REPEAT_NOTE } from './comparison-text.ts';
 import { busyFigure } from './figures/busy.ts';
 import { type Figure, figureMarkup } from './figures/figure.ts';
 import { operationLatencyFigure, readLatencyFigure } from './figures/latency.ts';
@@ -13,6 +13,7 @@ import { promptFigure } from './figures/prompts.ts';
 import { sweepFigures } from './figures/sweep.ts';
 import { throughputFigures } from './figures/throughput.ts';
 import { type Content, html, Markup } from './markup.ts';
+import { NONE } from './rate-columns.ts';
 import { type RecordedRun, type ShownRun, shownRun } from './run-data.ts';
 import { STYLE } from './style.ts';
 import {
@@ -131,20 +132,27 @@ function tiles(runs: readonly ShownRun[]): Markup[] {
       'A chunk, p99',
       ({ summary: { chunkMilliseconds } }) =>
         chunkMilliseconds === null ? '–' : withUnit(durationText(chunkMilliseconds.p99)),
-      ({ summary: { chunkBytes, model, chunkMilliseconds } }) => {
-        const median = chunkMilliseconds === null ? '' : `median ${durationText(chunkMilliseconds.p50)}; `;
+      ({ summary: { chunkBytes, model, chunkMilliseconds, concurrency } }) => {
+        const median =
+          chunkMilliseconds === null ? '' : `median ${durationText(chunkMilliseconds.p50)}, ${concurrency} at a time; `;
         return `${median}${formatBytes(chunkBytes)} of ${model}`;
       },
     ),
     tile(
       'Loading beats recomputing',
-      ({ summary: { breakEvenTokens: tokens, concurrency } }) => {
-        if (concurrency === null) return '–';
-        if (tokens === null) return 'never here';
+      ({ summary: { breakEvenTokens: tokens, concurrency, plan } }) => {
+        if (concurrency === null || plan.prefillTokensPerSecond === 0) return '–';
+        if (tokens === null) return html`not <small>on this store</small>`;
         return html`<small>from</small> ${formatCount(tokens)} <small>tokens</small>`;
       },
-      ({ summary: { plan } }) =>
-        `on ${plan.hardware}, ${formatCount(Math.round(plan.prefillTokensPerSecond))} tokens/s`,
+      ({ summary }) => {
+        const { concurrency, plan } = summary;
+        const { hardware, prefillTokensPerSecond: rate } = plan;
+        if (rate === 0) return 'how fast the model is computed is not known';
+        const computed = `on ${hardware}, ${formatCount(Math.round(rate))} tokens/s`;
+        const isBeaten = concurrency === null || plan.breakEvenTokens !== null;
+        return isBeaten ? computed : `${computed}; that takes ${neededText(plan.neededBytesPerSecond)}`;
+      },
     ),
     tile(
       'Conformance',
@@ -203,15 +211,19 @@ function comparison([before, after]: readonly ShownRun[]): Content {
 ${table(
   'A before, B after',
   [...columns('', 'figure', 'A', 'B', 'B / A'), { head: 'B is', is: 'text' }],
-  metrics.map(({ phase, metric, unit, before: a, after: b, ratio, verdict }) => [
-    phase === null ? 'the whole run' : (workloads.get(phase) ?? phase),
-    metric,
-    figureText(a, metric, unit),
-    figureText(b, metric, unit),
-    ratio === null ? '–' : threeDigits(ratio),
-    html`<span class="${VERDICT_CLASSES[verdict]}">${verdict}</span>`,
-  ]),
+  metrics.map((compared) => {
+    const { phase, metric, ratio, verdict } = compared;
+    return [
+      phase === null ? 'the whole run' : (workloads.get(phase) ?? phase),
+      metric,
+      figureText(compared, 'before'),
+      figureText(compared, 'after'),
+      ratio === null ? NONE : threeDigits(ratio),
+      html`<span class="${VERDICT_CLASSES[verdict]}">${verdict}</span>`,
+    ];
+  }),
 )}
+<p class="muted">${REPEAT_NOTE}</p>
 `;
 }
 

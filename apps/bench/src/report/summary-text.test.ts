@@ -1,6 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { compareSummaries } from '../analysis/comparison.ts';
+import { summarize } from '../analysis/summarize.ts';
+import { exampleRecords } from '../results/example-run.ts';
 import { comparisonText } from './comparison-text.ts';
 import { summaryText } from './summary-text.ts';
 import { exampleRun, failedRun, recorded, slowerRun } from './testing/example-reports.ts';
@@ -26,15 +28,35 @@ describe('a summary', () => {
     expect(lines).toContainEqual(expect.stringMatching(/^ {2}read, 16 at a time .*steady$/));
     expect(lines).toContainEqual(expect.stringMatching(/^ {2}hit 95 %, warm +12 +94 %/));
     expect(lines).toContainEqual(expect.stringMatching(/^ {2}undici +8\.13\.1 +0\.7\d +4\.4\d/));
-    expect(lines).toContainEqual(expect.stringContaining('left out: opendal, as it does not install here'));
+    expect(lines).toContainEqual(expect.stringContaining('left out: opendal: it does not install here'));
     expect(lines).toContainEqual(expect.stringMatching(/^ {2}S3 Standard, us-east-1 +8,192 +\$/));
     expect(lines).toContainEqual(expect.stringMatching(/^ {2}CONNECTION +1$/));
   });
 
-  test('is no wider than a terminal, but for sentences', () => {
-    const rows = lines.filter((line) => /^ {2}(?:read|hit|store|open|clients|undici|S3)/.test(line));
-    expect(Math.max(...rows.map(({ length }) => length))).toBeLessThan(120);
+  test('shows no range of a single second, and no throughput of what lay in memory', () => {
+    expect(lines).toContainEqual(expect.stringMatching(/^ {2}hit 50 %, cold +3\.15 +– /));
+    expect(lines).toContainEqual(expect.stringMatching(/^ {2}read, 16 at a time +4\.18 +4\.17–4\.21 /));
+    expect(lines).toContainEqual(expect.stringMatching(/^ {2}hit 95 %, warm +– +– +– +– +– /));
   });
+
+  test('is no wider than a terminal', () => {
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(120);
+  });
+});
+
+test('loading that never wins is so on this store, and the throughput that it takes is said', () => {
+  const { summary } = exampleRun();
+  const { plan } = summarize(exampleRecords(), { hardware: 'my-own', prefillTokensPerSecond: 64_476 });
+  const text = summaryText({ ...summary, plan, breakEvenTokens: plan.breakEvenTokens });
+  const lines = linesOf(text);
+  expect(lines).toContain('On this store, loading does not beat recomputing on my-own (64,476 tokens/s)');
+  expect(text.replace(/\s+/g, ' ')).toMatch(/above 8\.5\d GB\/s loading would win/);
+});
+
+test('a run that was read from nothing has no break-even, not even never', () => {
+  const nothing = recorded('nothing', []).summary;
+  const lines = linesOf(comparisonText(compareSummaries(exampleRun().summary, nothing)));
+  expect(lines).toContainEqual(expect.stringMatching(/^ +break-even +[\d,]+ tokens +– +– {2}unknown$/));
 });
 
 test('what went wrong comes first', () => {

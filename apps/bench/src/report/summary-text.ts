@@ -3,8 +3,10 @@ import pc from 'picocolors';
 import { PEER_NOTES } from '../peers/names.ts';
 import type { Percentiles, PhaseSummary, Summary } from '../results/summary.ts';
 import { answerOf, movedText } from './answer.ts';
-import { dollarsText, millisecondsText, percentText, type RateUnit, rateUnit, threeDigits } from './units.ts';
+import { NONE, type RateCells, rateColumns } from './rate-columns.ts';
+import { dollarsText, millisecondsText, percentText, rateUnit, threeDigits } from './units.ts';
 import { endText, sentence, workloadText } from './words.ts';
+import { wrapped } from './wrapped.ts';
 
 /** A run for a terminal: what went wrong, the answer, then the tables it follows from. */
 export function summaryText(summary: Summary): string {
@@ -14,7 +16,7 @@ export function summaryText(summary: Summary): string {
     section('Phases', phaseTable(summary)),
     section('Prompts', promptTable(summary)),
     section('Clients compared, reading the same chunks in turns', peerTable(summary)),
-    section('What a thousand hits cost, at list prices', costTable(summary)),
+    section('What a thousand hits cost at list prices, and keeping one', costTable(summary)),
     section('Failed requests', errorTable(summary)),
     section('Notes', list(summary.notes)),
   ];
@@ -24,9 +26,8 @@ export function summaryText(summary: Summary): string {
 function troubleBlock(summary: Summary): string | undefined {
   const { trouble } = answerOf(summary);
   if (trouble === null) return undefined;
-  return [pc.red(pc.bold(`${trouble}.`)), ...summary.problems.map((problem) => `  ${pc.red(sentence(problem))}`)].join(
-    '\n',
-  );
+  const problems = summary.problems.flatMap((problem) => wrapped(sentence(problem), '  '));
+  return [pc.red(pc.bold(`${trouble}.`)), ...problems.map((line) => pc.red(line))].join('\n');
 }
 
 function answerBlock(summary: Summary): string {
@@ -34,40 +35,47 @@ function answerBlock(summary: Summary): string {
   const failures = summary.conformance?.failures ?? [];
   return [
     pc.bold(throughput),
-    breakEven,
+    ...wrapped(breakEven),
     ...(summary.plan.curve.length === 0
       ? []
-      : [pc.dim(`  ${sentence(summary.plan.reason)} Rate: ${sentence(summary.plan.prefillSource)}`)]),
-    ...(limit === null ? [] : [limit]),
+      : dimmed(sentence(summary.plan.reason), `Rate of computing: ${sentence(summary.plan.prefillSource)}`)),
+    ...(limit === null ? [] : wrapped(limit)),
     failures.length === 0 ? conformance : pc.red(conformance),
     ...failures.map(({ id, title, reason }) => `  ${pc.red('✗')} ${title} ${pc.dim(`(${id})`)}: ${reason}`),
-    pc.dim(
+    ...wrapped(
       `${movedText(summary)}, on ${summary.store}${summary.sharesMachine ? '; store and client shared one machine' : ''}`,
-    ),
+    ).map((line) => pc.dim(line)),
   ].join('\n');
+}
+
+function dimmedLine(text: string): string[] {
+  return wrapped(text).map((line) => pc.dim(line));
+}
+
+function dimmed(...texts: readonly string[]): string[] {
+  return texts.flatMap((text) => wrapped(text, '  ')).map((line) => pc.dim(line));
 }
 
 function phaseTable({ phases }: Summary): string | undefined {
   if (phases.length === 0) return undefined;
-  const unit = rateUnit(Math.max(...phases.map(({ bytesPerSecond }) => bytesPerSecond?.median ?? 0)));
+  const { unit, cells } = rateColumns(phases);
   const head = ['', unit.name, 'slow–fast', 'request p50/p99', 'first byte p50/p99', 'CPU s/GiB', 'ended'];
   return plainTable(
     head,
-    phases.map((phase) => phaseRow(phase, unit)),
+    phases.map((phase) => phaseRow(phase, cells(phase))),
     [1, 2, 3, 4, 5],
   );
 }
 
-function phaseRow(phase: PhaseSummary, unit: RateUnit): string[] {
-  const { bytesPerSecond: rate, cpuSecondsPerGiB } = phase;
+function phaseRow(phase: PhaseSummary, { median, range, cpuSecondsPerGiB }: RateCells): string[] {
   const ended = endText(phase);
   return [
     workloadText(phase.workload),
-    rate === null ? NONE : unit.text(rate.median),
-    rate === null ? NONE : `${unit.text(rate.slowest)}–${unit.text(rate.fastest)}`,
+    median,
+    range,
     pairText(phase.requestMs),
     pairText(phase.firstByteMs),
-    cpuSecondsPerGiB === null ? NONE : threeDigits(cpuSecondsPerGiB),
+    cpuSecondsPerGiB,
     phase.endedBy === 'failed' ? pc.red(ended) : ended,
   ];
 }
@@ -104,15 +112,15 @@ function peerTable({ peers }: Summary): string | undefined {
     ]),
     [2, 3, 4],
   );
-  const without = leftOut.map(({ client, reason }) => pc.dim(`left out: ${client}, as ${reason}`));
-  const notes = measured.length === 0 ? [] : PEER_NOTES.map((note) => pc.dim(note));
-  return [...(measured.length === 0 ? [] : [table]), ...without, ...notes].join('\n');
+  const without = leftOut.map(({ client, reason }) => `left out: ${client}: ${reason}`);
+  const notes = measured.length === 0 ? [] : PEER_NOTES;
+  return [...(measured.length === 0 ? [] : [table]), ...[...without, ...notes].flatMap(dimmedLine)].join('\n');
 }
 
 function costTable({ plan }: Summary): string | undefined {
   if (plan.costs.length === 0) return undefined;
   const table = plainTable(
-    ['', 'tokens each', 'requests', 'transfer', 'a thousand hits', 'kept for a month'],
+    ['', 'tokens each', 'requests', 'transfer', 'a thousand hits', 'one kept a month'],
     plan.costs.map((cost) => [
       `${cost.service}, ${cost.region}`,
       formatCount(cost.tokens),
@@ -123,8 +131,10 @@ function costTable({ plan }: Summary): string | undefined {
     ]),
     [1, 2, 3, 4, 5],
   );
-  const sources = new Set(plan.costs.map(({ priceDate, priceSource }) => `Prices of ${priceDate}, ${priceSource}`));
-  return [table, ...[...sources].map((source) => pc.dim(source))].join('\n');
+  const sources = new Set(
+    plan.costs.map(({ service, priceDate, priceSource }) => `${service}: as of ${priceDate}, ${priceSource}`),
+  );
+  return [table, ...[...sources].flatMap(dimmedLine)].join('\n');
 }
 
 function errorTable({ errors }: Summary): string | undefined {
@@ -137,14 +147,12 @@ function errorTable({ errors }: Summary): string | undefined {
 }
 
 function list(lines: readonly string[]): string | undefined {
-  return lines.length === 0 ? undefined : lines.map(sentence).join('\n');
+  return lines.length === 0 ? undefined : lines.flatMap((line) => wrapped(sentence(line))).join('\n');
 }
 
 function section(title: string, body: string | undefined): string | undefined {
   return body === undefined ? undefined : `${pc.bold(title)}\n${body.replace(/^(?=.)/gm, '  ')}`;
 }
-
-const NONE = '–';
 
 /** Median and 99th percentile in milliseconds. */
 function pairText(of: Percentiles | null): string {

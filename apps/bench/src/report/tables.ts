@@ -1,16 +1,10 @@
 import { formatBytes, formatCount } from 'kvferry/terminal';
 import type { Percentiles } from '../results/summary.ts';
+import { neededText } from './answer.ts';
 import { type Content, html, type Markup } from './markup.ts';
+import { NONE, rateColumns } from './rate-columns.ts';
 import type { ShownRun } from './run-data.ts';
-import {
-  dollarsText,
-  millisecondsText,
-  percentText,
-  type RateUnit,
-  rateUnit,
-  secondsText,
-  threeDigits,
-} from './units.ts';
+import { dollarsText, millisecondsText, percentText, rateUnit, secondsText, threeDigits } from './units.ts';
 import { endText, sentence, workloadText } from './words.ts';
 
 /** A column: what stands over it, and whether it holds numbers. */
@@ -42,7 +36,7 @@ export function columns(first: string, ...numbers: readonly string[]): Column[] 
 
 export function phaseTable({ summary: { phases } }: ShownRun): Markup | undefined {
   if (phases.length === 0) return undefined;
-  const unit = rateUnit(Math.max(...phases.map(({ bytesPerSecond }) => bytesPerSecond?.median ?? 0)));
+  const { unit, cells } = rateColumns(phases);
   const heads = [
     `${unit.name}, median second`,
     'slowest–fastest',
@@ -54,15 +48,15 @@ export function phaseTable({ summary: { phases } }: ShownRun): Markup | undefine
     'Phases',
     [...columns('', ...heads), { head: 'ended', is: 'text' }],
     phases.map((phase) => {
-      const { bytesPerSecond: rate, cpuSecondsPerGiB } = phase;
+      const { median, range, cpuSecondsPerGiB } = cells(phase);
       const ended = endText(phase);
       return [
         workloadText(phase.workload),
-        orNone(rate, ({ median }) => unit.text(median)),
-        orNone(rate, (of) => rangeText(of, unit)),
+        median,
+        range,
         pairText(phase.requestMs),
         pairText(phase.firstByteMs),
-        orNone(cpuSecondsPerGiB, threeDigits),
+        cpuSecondsPerGiB,
         phase.endedBy === 'failed' ? html`<span class="bad">${ended}</span>` : ended,
       ];
     }),
@@ -144,7 +138,7 @@ export function peerTable({ summary: { peers } }: ShownRun): Markup | undefined 
     orNone(bytesPerSecond, unit.text),
   ]);
   return html`<div>${rows.length === 0 ? undefined : table('Clients compared', columns('', 'version', 'CPU s/GiB', 'to kvferry', unit.name), rows)}
-${leftOut.map(({ client, reason }) => html`<p class="muted">Left out: ${client}, as ${reason ?? ''}</p>`)}</div>`;
+${leftOut.map(({ client, reason }) => html`<p class="muted">Left out: ${client}: ${reason ?? ''}</p>`)}</div>`;
 }
 
 export function curveTable({ summary: { plan } }: ShownRun): Markup | undefined {
@@ -160,15 +154,16 @@ export function curveTable({ summary: { plan } }: ShownRun): Markup | undefined 
   );
 }
 
-export function hardwareTable({ summary: { plan, concurrency } }: ShownRun): Markup | undefined {
+export function hardwareTable({ summary }: ShownRun): Markup | undefined {
+  const { plan, concurrency } = summary;
   if (plan.byHardware.length === 0 || concurrency === null) return undefined;
   return table(
-    'From which length loading wins',
+    'From which length loading wins, on this store',
     columns('hardware', 'prefills tokens/s', 'loading wins from'),
-    plan.byHardware.map(({ hardware, prefillTokensPerSecond, breakEvenTokens }) => [
+    plan.byHardware.map(({ hardware, prefillTokensPerSecond, breakEvenTokens, neededBytesPerSecond }) => [
       hardware,
       formatCount(Math.round(prefillTokensPerSecond)),
-      breakEvenTokens === null ? 'never' : `${formatCount(breakEvenTokens)} tokens`,
+      breakEvenTokens === null ? `${neededText(neededBytesPerSecond)} only` : `${formatCount(breakEvenTokens)} tokens`,
     ]),
   );
 }
@@ -176,9 +171,11 @@ export function hardwareTable({ summary: { plan, concurrency } }: ShownRun): Mar
 export function costTable({ summary: { plan } }: ShownRun): Markup | undefined {
   if (plan.costs.length === 0) return undefined;
   const sources = new Set(
-    plan.costs.map(({ service, priceDate, priceSource }) => `${service}: list prices of ${priceDate}, ${priceSource}`),
+    plan.costs.map(
+      ({ service, priceDate, priceSource }) => `${service}: list prices as of ${priceDate}, ${priceSource}`,
+    ),
   );
-  const heads = ['tokens each', 'requests', 'transfer', 'a thousand hits', 'kept for a month'];
+  const heads = ['tokens each', 'requests', 'transfer', 'a thousand hits', 'one kept a month'];
   return html`<div class="wide">${table(
     'What a thousand hits cost, and what it costs to keep one',
     columns('', ...heads),
@@ -193,19 +190,10 @@ export function costTable({ summary: { plan } }: ShownRun): Markup | undefined {
   )}${[...sources].map((source) => html`<p class="muted">${sentence(source)}</p>\n`)}</div>`;
 }
 
-const NONE = '–';
-
 function orNone<T>(value: T | null, text: (value: T) => Content): Content {
   return value === null ? NONE : text(value);
 }
 
 function pairText(of: Percentiles | null): Content {
   return orNone(of, ({ p50, p99 }) => `${millisecondsText(p50)} / ${millisecondsText(p99)}`);
-}
-
-function rangeText(
-  { slowest, fastest }: { readonly slowest: number; readonly fastest: number },
-  unit: RateUnit,
-): string {
-  return `${unit.text(slowest)}–${unit.text(fastest)}`;
 }

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { KvferryError } from '@kvferry/core';
@@ -15,18 +15,21 @@ const REPORT_FILE = 'report.html';
 export class ResultsFolder {
   readonly path: string;
   readonly #rows: FileHandle;
+  /** Whether it was not there before. */
+  readonly #isNew: boolean;
   #written: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, rows: FileHandle) {
+  private constructor(path: string, rows: FileHandle, isNew: boolean) {
     this.path = path;
     this.#rows = rows;
+    this.#isNew = isNew;
   }
 
   /** Makes the folder. Rejects with INVALID_ARGUMENT where it holds a run already, or cannot be written. */
   static async create(path: string): Promise<ResultsFolder> {
     try {
-      await mkdir(path, { recursive: true });
-      return new ResultsFolder(path, await open(join(path, ROWS_FILE), 'wx'));
+      const isNew = (await mkdir(path, { recursive: true })) !== undefined;
+      return new ResultsFolder(path, await open(join(path, ROWS_FILE), 'wx'), isNew);
     } catch (thrown) {
       const { code, message } = thrown as NodeJS.ErrnoException;
       const reason = code === 'EEXIST' ? 'it holds a run already' : message;
@@ -50,6 +53,15 @@ export class ResultsFolder {
     }
     if (summary !== undefined) await writeSummary(this.path, summary);
     if (html !== undefined) await writeReport(this.path, html);
+  }
+
+  /** Takes back what `create` made, for a run that did not come about: the same folder can be named again. */
+  async discard(): Promise<void> {
+    await this.#written.catch(() => {});
+    await this.#rows.close();
+    await rm(join(this.path, ROWS_FILE), { force: true });
+    // What else lies in there is not ours.
+    if (this.#isNew) await rmdir(this.path).catch(() => {});
   }
 }
 

@@ -114,11 +114,13 @@ export interface PeerSummary {
 /** What the store is worth to an engine. */
 export interface PlanSummary {
   readonly hardware: string;
-  /** Tokens per second that this hardware prefills with this model. */
+  /** Tokens per second that this hardware prefills with this model, of a prompt that is short enough for attention not to count. */
   readonly prefillTokensPerSecond: number;
   /** Where that figure comes from. */
   readonly prefillSource: string;
   readonly breakEvenTokens: number | null;
+  /** Where loading never wins: what a store would have to exceed for that. `null` where it wins, or where no store could. */
+  readonly neededBytesPerSecond: number | null;
   /** Why, in one sentence. */
   readonly reason: string;
   /** The same for every hardware of the table. */
@@ -126,6 +128,7 @@ export interface PlanSummary {
     readonly hardware: string;
     readonly prefillTokensPerSecond: number;
     readonly breakEvenTokens: number | null;
+    readonly neededBytesPerSecond: number | null;
   }[];
   /** Seconds to load and to compute prefixes of these lengths on `hardware`. Empty where nothing could be read. */
   readonly curve: readonly { readonly tokens: number; readonly loadSeconds: number; readonly computeSeconds: number }[];

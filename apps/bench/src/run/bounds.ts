@@ -1,13 +1,15 @@
 import type { Level } from '@kvferry/conformance';
-import { mostRequests } from '../conformance/limits.ts';
+import { mostObjects, mostRequests } from '../conformance/limits.ts';
 import { dollarsFor, MOST_LOOKUP_PROBES } from '../planner/costs.ts';
 import { pricesFor } from '../planner/prices.ts';
 import type { Bounds, ModelFacts } from '../results/records.ts';
-import type { RunLimits, RunPlan } from './run-plan.ts';
+import { type RunLimits, type RunPlan, suiteBytesOf } from './run-plan.ts';
 
 export interface BoundedRun {
   readonly backend: string;
   readonly target: string;
+  /** Of an S3 store, for its prices. */
+  readonly region: string | undefined;
   readonly model: ModelFacts;
   readonly plan: RunPlan;
   readonly limits: Omit<RunLimits, 'memoryBytes'>;
@@ -19,31 +21,49 @@ const ATTEMPTS = 3;
 /** Values above 64 MiB go in parts of 16 MiB, with two requests around them. */
 const WHOLE_BYTES = 64 * 1024 ** 2;
 const PART_BYTES = 16 * 1024 ** 2;
+/** LMCache's client reads in ranges of this length; opendal asks for the size before. */
+const PEER_RANGE_BYTES = 8 * 1024 ** 2;
+/** Names that one listing of the removal gives. */
+const LISTED = 100;
+/** What goes before and after: the bucket itself, the first look, sessions of each process. */
+const AROUND = 30;
 
 /** What a run takes at most, each request tried as often as it may be. */
-export function boundsOf({ backend, target, model, plan, limits, conformance }: BoundedRun): Bounds {
+export function boundsOf({ backend, target, region, model, plan, limits, conformance }: BoundedRun): Bounds {
   const { chunkBytes } = model;
   const pieces = chunkBytes <= WHOLE_BYTES ? 1 : Math.ceil(chunkBytes / PART_BYTES) + 2;
+  const peerPieces = Math.max(pieces, Math.ceil(chunkBytes / PEER_RANGE_BYTES) + 1);
   const suite = conformance === 'off' ? { requests: 0, bytes: 0 } : mostRequests(conformance);
   const bytesUp = plan.chunks * chunkBytes;
   const orders = [...plan.hits, ...plan.sweep, plan.openLoop];
-  const bytesDown = orders.reduce((sum, { maxBytes }) => sum + maxBytes, plan.peers?.maxBytes ?? 0);
+  const peerBytes = plan.peers?.maxBytes ?? 0;
+  const ownBytes = orders.reduce((sum, { maxBytes }) => sum + maxBytes, 0);
+  const bytesDown = ownBytes + peerBytes;
   const puts = plan.chunks * pieces * ATTEMPTS;
-  const gets = Math.ceil(bytesDown / chunkBytes) * pieces * ATTEMPTS;
-  // One question per chunk before it is stored, and the lookups.
-  const lookups = (plan.hits.length + 1) * plan.maxPrompts;
-  const others = (plan.chunks + lookups * MOST_LOOKUP_PROBES) * ATTEMPTS;
-  const prices = pricesFor(backend, target);
+  const gets = (Math.ceil(ownBytes / chunkBytes) * pieces + Math.ceil(peerBytes / chunkBytes) * peerPieces) * ATTEMPTS;
+  // One question per chunk before it is stored, and the lookups, those of the warm-up included.
+  const lookups = (plan.hits.length + 1) * plan.maxPrompts * 2;
+  const others = (plan.chunks + lookups * Math.min(plan.promptChunks, MOST_LOOKUP_PROBES)) * ATTEMPTS;
+  // Where the suite is cut short, its objects are among what is removed.
+  const objects = plan.chunks + (conformance === 'off' ? 0 : mostObjects(conformance));
+  const lists = (Math.ceil(objects / LISTED) + AROUND) * ATTEMPTS;
+  const deletes = objects * ATTEMPTS;
+  const prices = pricesFor(backend, target, region);
   const dollars =
     prices === null
       ? null
       : // Of the suite's requests a half or so are puts, which cost most.
-        dollarsFor(prices, { puts: puts + suite.requests, gets, others, bytesUp: bytesUp + suite.bytes, bytesDown });
+        dollarsFor(prices, {
+          puts: puts + lists + suite.requests,
+          ...{ gets, others },
+          bytesUp: bytesUp * ATTEMPTS + suite.bytes,
+          bytesDown: bytesDown * ATTEMPTS,
+        });
   return {
     seconds: limits.seconds,
-    bytes: bytesUp + bytesDown + suite.bytes,
-    objects: plan.chunks,
-    requests: puts + gets + others + suite.requests,
+    bytes: bytesUp + bytesDown + suiteBytesOf(conformance),
+    objects,
+    requests: puts + gets + others + lists + deletes + suite.requests,
     dollars,
   };
 }

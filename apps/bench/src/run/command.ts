@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LEVELS, type Level } from '@kvferry/conformance';
+import { KvferryError } from '@kvferry/core';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { modelByName, modelNames } from 'kvferry';
 import { formatBytes, formatCount, Progress, parseBytes, wholeNumber } from 'kvferry/terminal';
@@ -10,9 +11,9 @@ import { checkPlanOptions } from '../planner/plan.ts';
 import { summaryText } from '../report/summary-text.ts';
 import { rateText } from '../report/units.ts';
 import { ResultsFolder } from '../results/folder.ts';
-import type { RunHead } from '../results/records.ts';
+import type { RunHead, RunRecord } from '../results/records.ts';
 import type { Summary } from '../results/summary.ts';
-import type { CommandFlags, Subcommand } from '../shared/command.ts';
+import { type CommandFlags, outlivingStrays, type Subcommand } from '../shared/command.ts';
 import { DEFAULT_MODEL } from '../shared/models.ts';
 import { addPlanFlags, type PlanFlags, planOptionsOf } from '../shared/plan-flags.ts';
 import { addStoreFlags, type StoreFlags, storeRequestOf } from '../stores/flags.ts';
@@ -48,7 +49,12 @@ export function runCommandOf(call: string): Subcommand {
       `most to move, both ways together, such as 4GiB (default: ${formatBytes(DEFAULT_LIMITS.ownBytes)} on a store of its own, else ${formatBytes(DEFAULT_LIMITS.bytes)})`,
       readBytes,
     )
-    .option('--max-objects <count>', 'most objects to store at once', wholeNumber, DEFAULT_LIMITS.objects)
+    .option(
+      '--max-objects <count>',
+      'most chunks to store at once; the conformance suite has small objects of its own',
+      wholeNumber,
+      DEFAULT_LIMITS.objects,
+    )
     .addOption(
       new Option('--conformance <level>', 'what of the conformance suite to run beside it')
         .choices(['off', ...LEVELS])
@@ -59,7 +65,7 @@ export function runCommandOf(call: string): Subcommand {
     .option('--out <folder>', 'where results go (default: a new folder in bench-results; with --json: none)')
     .option('--json', 'print the summary as one JSON document')
     .addHelpText('after', furtherHelp(call));
-  return { command, run: (flags, signal) => run(flags as Flags, signal) };
+  return { command, run: (flags, signal) => outlivingStrays(() => run(flags as Flags, signal)) };
 }
 
 function furtherHelp(call: string): string {
@@ -85,6 +91,7 @@ async function run(flags: Flags, signal: AbortSignal): Promise<number> {
   const folder = flags.out ?? (flags.json === true ? undefined : freshFolder());
   const results = folder === undefined ? undefined : await ResultsFolder.create(folder);
   const progress = new Progress('{value}/{total} parts, {rate}');
+  let removed = true;
   const listener: BenchListener = {
     onPlan(head, afterwards) {
       if (flags.json !== true) console.log(headerText(head));
@@ -94,14 +101,15 @@ async function run(flags: Flags, signal: AbortSignal): Promise<number> {
     onProgress: ({ phase, done, steps, bytesPerSecond }) =>
       progress.update(phase, done, steps, { rate: bytesPerSecond === undefined ? '' : rateText(bytesPerSecond) }),
     onRemoved: (what) => progress.aside(() => console.error(what)),
-    onNotRemoved: (where, error) =>
-      progress.aside(() => console.error(pc.red(`What this run stored may still be in ${where}: ${error.message}`))),
+    onNotRemoved(where, error) {
+      removed = false;
+      progress.aside(() => console.error(pc.red(`What this run stored may still be in ${where}: ${error.message}`)));
+    },
   };
-  let summary: Summary | undefined;
-  let html: string | undefined;
+  let records: readonly RunRecord[];
   try {
     const bytes = flags.maxBytes ?? (isOwn ? DEFAULT_LIMITS.ownBytes : DEFAULT_LIMITS.bytes);
-    const records = await runBench(
+    records = await runBench(
       {
         ...{ store, model, plan, signal },
         limits: { seconds: flags.maxTime, bytes, objects: flags.maxObjects },
@@ -110,18 +118,36 @@ async function run(flags: Flags, signal: AbortSignal): Promise<number> {
       },
       listener,
     );
-    summary = summarize(records, plan);
-    if (results !== undefined) {
+  } catch (thrown) {
+    await results?.discard();
+    throw thrown;
+  } finally {
+    progress.stop();
+  }
+  const summary = summarize(records, plan);
+  const isKept = results === undefined || (await keep(results, summary, records));
+  show(summary, flags.json === true, isKept ? results?.path : undefined);
+  return exitCodeOf(summary, removed && isKept);
+}
+
+/** Puts summary and report beside the rows. Says whether all of it could be written; if not, what was measured is still worth showing. */
+async function keep(results: ResultsFolder, summary: Summary, records: readonly RunRecord[]): Promise<boolean> {
+  try {
+    let html: string | undefined;
+    try {
       // Drawing libraries of half a second: not before there is something to draw.
       const { reportHtml } = await import('../report/report-html.ts');
       html = reportHtml([{ name: results.path, summary, records }]);
+    } finally {
+      await results.close(summary, html);
     }
-    const removed = records.every((record) => record.kind !== 'end' || record.removed);
-    return exitCodeOf(summary, removed);
-  } finally {
-    progress.stop();
-    await results?.close(summary, html);
-    if (summary !== undefined) show(summary, flags.json === true, results?.path);
+    return true;
+  } catch (thrown) {
+    const { reason } = KvferryError.from(thrown);
+    console.error(
+      pc.red(`The results in ${results.path} are not whole: ${reason}. The figures are printed here alone.`),
+    );
+    return false;
   }
 }
 

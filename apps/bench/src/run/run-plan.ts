@@ -1,4 +1,6 @@
+import type { Level } from '@kvferry/conformance';
 import { KvferryError } from '@kvferry/core';
+import { mostOperations } from '../conformance/limits.ts';
 import type { PhaseOrder } from '../load/messages.ts';
 import type { Workload } from '../results/records.ts';
 
@@ -22,7 +24,7 @@ export interface RunChoice {
   /** Requests of the client at once; `undefined`: it has no such limit. */
   readonly maxRequestsInFlight: number | undefined;
   readonly comparesClients: boolean;
-  readonly runsConformance: boolean;
+  readonly conformance: Level | 'off';
 }
 
 /** What a run does, in order, each part with its share of the limits. */
@@ -67,14 +69,14 @@ const SHARES = { store: 0.18, hits: 0.18, sweep: 0.28, openLoop: 0.06, peers: 0.
 
 /** Divides the limits. Throws INVALID_ARGUMENT for limits in which nothing can be measured, with the least that would do. */
 export function planRun(choice: RunChoice): RunPlan {
-  const { chunkBytes, chunkTokens, limits, maxRequestsInFlight } = choice;
-  const chunks = chunksWithin(limits, chunkBytes);
+  const { chunkBytes, chunkTokens, conformance, limits, maxRequestsInFlight } = choice;
+  const suiteBytes = suiteBytesOf(conformance);
+  const chunks = chunksWithin(limits, suiteBytes, chunkBytes);
   const promptChunks = Math.min(PROMPT_CHUNKS, chunks);
   const prompts = Math.floor(chunks / promptChunks);
   const promptTokens = promptChunks * chunkTokens;
-  const conformanceMs = choice.runsConformance
-    ? Math.min(CONFORMANCE_MS, limits.seconds * 1000 * CONFORMANCE_SHARE)
-    : undefined;
+  const conformanceMs =
+    conformance === 'off' ? undefined : Math.min(CONFORMANCE_MS, limits.seconds * 1000 * CONFORMANCE_SHARE);
   const ms = limits.seconds * 1000 - (conformanceMs ?? 0);
   const part = (
     name: keyof typeof SHARES,
@@ -82,7 +84,7 @@ export function planRun(choice: RunChoice): RunPlan {
   ): Pick<PhaseOrder, 'maxMs' | 'warmUpMs' | 'maxBytes' | 'maxPrompts'> => {
     const all = (ms * SHARES[name]) / parts;
     const warmUpMs = Math.min(500, all / 4);
-    const maxBytes = Math.floor((limits.bytes * SHARES[name]) / parts);
+    const maxBytes = Math.floor(((limits.bytes - suiteBytes) * SHARES[name]) / parts);
     return { maxMs: Math.floor(all - warmUpMs), warmUpMs, maxBytes, maxPrompts: MAX_PROMPTS };
   };
   const hits: readonly Workload[] = [
@@ -122,9 +124,14 @@ function order(workload: PhaseOrder['workload'] | Workload, limits: Omit<PhaseOr
   return { id: phaseId(workload), workload: workload as PhaseOrder['workload'], ...limits };
 }
 
-function chunksWithin({ bytes, memoryBytes, objects }: RunLimits, chunkBytes: number): number {
+/** Bytes that the suite moves, both ways. */
+export function suiteBytesOf(level: Level | 'off'): number {
+  return level === 'off' ? 0 : mostOperations(level).bytes;
+}
+
+function chunksWithin({ bytes, memoryBytes, objects }: RunLimits, suiteBytes: number, chunkBytes: number): number {
   // Each is read about as often as there are phases: so the bytes of a run are a multiple of what it stores.
-  const affordable = Math.floor((bytes * SHARES.store) / chunkBytes);
+  const affordable = Math.max(0, Math.floor(((bytes - suiteBytes) * SHARES.store) / chunkBytes));
   const chunks = Math.min(Math.floor(DATA_BYTES / chunkBytes), affordable, objects);
   // A prompt lies in memory as a whole.
   const inMemory = Math.floor(memoryBytes / 4 / chunkBytes);
@@ -134,8 +141,8 @@ function chunksWithin({ bytes, memoryBytes, objects }: RunLimits, chunkBytes: nu
     const needs = `${least} chunks of ${chunkBytes} bytes`;
     const way =
       inMemory < least
-        ? `memory for ${needs} is not to be had: take a smaller --model`
-        : `--max-objects ${objects} and --max-bytes ${bytes} do not allow to store ${needs}: raise them, to ${Math.ceil((least * chunkBytes) / SHARES.store)} bytes at least`;
+        ? `memory for ${needs} is not to be had: take a smaller --model, or raise max_local_cpu_size where a configuration sets it`
+        : `--max-objects ${objects} and --max-bytes ${bytes} do not allow to store ${needs}: raise them, to ${Math.ceil((least * chunkBytes) / SHARES.store) + suiteBytes} bytes at least`;
     throw new KvferryError('INVALID_ARGUMENT', `too little to measure anything: ${way}`);
   }
   return wanted >= PROMPT_CHUNKS && inMemory >= PROMPT_CHUNKS ? wanted : Math.min(wanted, inMemory, PROMPT_CHUNKS);

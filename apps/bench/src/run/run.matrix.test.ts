@@ -8,7 +8,11 @@ const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
 const nobody = { accessKeyId: '', secretAccessKey: '' };
 
 async function summaryOf(args: readonly string[]): Promise<Summary> {
-  const { code, out, err } = await startCommand(cli, ['run', '--json', ...args], nobody).ended;
+  const { code, out, err } = await startCommand(
+    cli,
+    ['run', '--json', '--max-time', '60', '--model', 'qwen2.5-0.5b', '--max-objects', '20', ...args],
+    nobody,
+  ).ended;
   expect(code, err).toBe(0);
   return JSON.parse(out) as Summary;
 }
@@ -25,7 +29,7 @@ function expectWhole(summary: Summary): void {
 test.each(['s3', 's3-compatible', 's3-express'])(
   '%s on the embedded default',
   async (backend) => {
-    const summary = await summaryOf(['--backend', backend, '--model', 'qwen2.5-0.5b', '--max-objects', '20']);
+    const summary = await summaryOf(['--backend', backend]);
     expectWhole(summary);
     expect(summary).toMatchObject({ backend, target: 'embedded', sharesMachine: true });
     if (backend === 's3-express') expect(summary.notes.join(' ')).toContain('S3 Express One Zone was simulated');

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ const small = ['--model', 'qwen2.5-0.5b', '--max-objects', '4', '--no-peers', '-
 
 /** Ended by its bytes, however busy the machine is. */
 const short = ['--max-time', '60', '--max-bytes', '400MiB'];
+const shorter = ['--max-time', '20', '--max-bytes', '200MiB'];
 
 let simulator: Simulator;
 let folder: string;
@@ -109,6 +110,64 @@ test('Ctrl-C removes what was stored, and keeps what was measured', async () => 
   expect(simulator.listKeys(bucket)).toEqual([foreignKey]);
   expect(await summaryIn('left')).toMatchObject({ status: 'interrupted' });
   expect(code).toBe(130);
+}, 60_000);
+
+test('a live store is used under its own prefix, and with no more memory than the cache has', async () => {
+  const lines = [
+    'remote_url: "s3://my-bucket"',
+    'chunk_size: 256',
+    // Six chunks.
+    'max_local_cpu_size: 0.02',
+    `extra_config: { s3_region: us-east-1, kvferry: { endpoint: "${simulator.url}", key_prefix: kv/prod } }`,
+  ];
+  await writeFile(join(folder, 'lmcache.yaml'), lines.join('\n'));
+  const { code, out, err } = await run(['run', '--config', 'lmcache.yaml', '--live', ...small, ...shorter, '--json']);
+  const { phases, problems } = JSON.parse(out) as Summary;
+  expect(problems).toEqual([]);
+  expect(phases.map(({ id }) => id).filter((id) => id.startsWith('sweep'))).toEqual(['sweep-1', 'sweep-2', 'sweep-4']);
+  expect(err).toContain('under kv/prod/kvferry-bench-');
+  expect(simulator.listKeys(bucket)).toEqual([foreignKey]);
+  expect(code).toBe(0);
+}, 60_000);
+
+test('a store that does not answer takes no longer than the time, and the folder of its run can be named again', async () => {
+  const remove = simulator.addFault({
+    match: { query: /list-type/ },
+    times: Number.POSITIVE_INFINITY,
+    effect: { kind: 'delay', delayMs: 60_000 },
+  });
+  const there = ['--target', simulator.url, '--bucket', bucket, '--out', 'again', '--json'];
+  const { code, out } = await run(['run', ...there, ...small, '--max-time', '1']);
+  remove();
+  expect(JSON.parse(out)).toMatchObject({ error: { code: 'TIMEOUT', message: expect.stringContaining('--max-time') } });
+  expect(code).toBe(2);
+  expect(await readdir(folder)).not.toContain('again');
+}, 60_000);
+
+test('what a plug-in throws past its callers, and a folder that cannot be written, cost no figures; and no password is shown', async () => {
+  await mkdir(join(folder, 'odd', 'summary.json'), { recursive: true });
+  const text = `
+    import { defineBackend, forwardTo, memoryBackend } from '${import.meta.resolve('@kvferry/core')}';
+    const open = async (store) => {
+      await store.open();
+      // Not in the measuring process.
+      if (process.send === undefined) setImmediate(() => { throw new Error('stray'); });
+    };
+    export const backendPlugin = {
+      scheme: 'test',
+      open: () => {
+        const store = memoryBackend();
+        return defineBackend(forwardTo(store, { open: () => open(store) }));
+      },
+    };`;
+  await writeFile(join(folder, 'stray.mjs'), text);
+  const there = ['--backend', './stray.mjs', '--target', 'test://somebody:hunter2@store'];
+  const { code, out, err } = await run(['run', ...there, ...small, ...shorter, '--out', 'odd', '--json']);
+  expect(JSON.parse(out)).toMatchObject({ backend: 'test', target: 'test://…@store', status: 'complete' });
+  expect(err).toContain('Thrown where nobody could catch it: Error: stray');
+  expect(err).toMatch(/The results in odd are not whole: .*summary\.json/);
+  expect(out + err).not.toContain('hunter2');
+  expect(code).toBe(2);
 }, 60_000);
 
 test('what cannot run says why, with exit code 2', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { freemem, loadavg, totalmem } from 'node:os';
+import { loadavg, totalmem } from 'node:os';
 import type { Level } from '@kvferry/conformance';
 import { KvferryError } from '@kvferry/core';
 import type { ModelShape } from 'kvferry';
@@ -7,7 +7,8 @@ import { backendFor } from 'kvferry';
 import { type PlanOptions, summarize } from '../analysis/summarize.ts';
 import { runConformanceOn, type SuiteRun } from '../conformance/run.ts';
 import { type LoadProcess, startLoad } from '../load/load-process.ts';
-import type { OpenedFacts, PhaseOrder } from '../load/messages.ts';
+import type { LoadSetup, OpenedFacts, PhaseOrder } from '../load/messages.ts';
+import { PEER_CLIENTS } from '../peers/names.ts';
 import { runPeers } from '../peers/run-peers.ts';
 import type {
   Bounds,
@@ -81,7 +82,7 @@ export async function runBench(job: BenchJob, listener: BenchListener): Promise<
   try {
     return await new Run(job, store, runFolder, listener).run();
   } finally {
-    await store.close();
+    await store.close().catch((thrown) => listener.onNotRemoved(store.place, KvferryError.from(thrown)));
   }
 }
 
@@ -92,8 +93,11 @@ class Run {
   readonly #listener: BenchListener;
   readonly #records: RunRecord[] = [];
   readonly #startedMs = performance.timeOrigin + performance.now();
+  readonly #memoryBytes: number;
   readonly #plan: RunPlan;
   readonly #time: AbortSignal;
+  /** Fires after Ctrl-C, and when the time is up. */
+  readonly #over: AbortSignal;
   readonly #skipped: string[] = [];
   /** Of everything that is still to be done, as it was planned. */
   #plannedMs: number;
@@ -106,15 +110,19 @@ class Run {
     this.#runFolder = runFolder;
     this.#listener = listener;
     const { config } = store.seat.loaded;
+    this.#memoryBytes = Math.min(totalmem() / 2, process.availableMemory()) * MEMORY_SHARE;
+    // A quarter of it is for what is read at once, which lies in the cache's own memory.
+    const memoryBytes = Math.min(this.#memoryBytes, 4 * config.maxLocalCpuBytes);
     this.#plan = planRun({
-      limits: { ...job.limits, memoryBytes: Math.min(totalmem() / 2, freemem()) * MEMORY_SHARE },
+      limits: { ...job.limits, memoryBytes },
       chunkBytes: chunkBytes(job.model, config.chunkTokens),
       chunkTokens: config.chunkTokens,
       maxRequestsInFlight: requestsInFlight(store),
       comparesClients: job.comparesClients && store.s3 !== undefined,
-      runsConformance: job.conformance !== 'off',
+      conformance: job.conformance,
     });
     this.#time = AbortSignal.timeout(job.limits.seconds * 1000);
+    this.#over = AbortSignal.any([job.signal, this.#time]);
     const parts = plannedParts(this.#plan);
     this.#plannedMs = parts.reduce((sum, ms) => sum + ms, 0);
     this.#steps = parts.length;
@@ -131,7 +139,7 @@ class Run {
     let isPrepared = false;
     let removed = true;
     try {
-      await this.#store.prepare(signal);
+      await this.#inTime(this.#store.prepare(this.#over));
       isPrepared = true;
       const failed = await this.#measure();
       if (failed) status = 'failed';
@@ -162,16 +170,29 @@ class Run {
     } finally {
       await load.close();
     }
-    await this.#compare();
+    if (await this.#compare()) return true;
     await this.#conform();
     return false;
+  }
+
+  /** What has to be there before anything can be measured. Rejects with TIMEOUT where it is not when the time is up. */
+  async #inTime<Result>(asked: Promise<Result>): Promise<Result> {
+    try {
+      return await asked;
+    } catch (thrown) {
+      throw this.#job.signal.aborted || !this.#time.aborted ? thrown : this.#late('the store had not answered');
+    }
+  }
+
+  #late(what: string): KvferryError {
+    return new KvferryError('TIMEOUT', `${what} after the ${this.#job.limits.seconds} s of --max-time`);
   }
 
   async #open(load: LoadProcess): Promise<OpenedFacts> {
     const { model } = this.#job;
     const { chunks, promptChunks } = this.#plan;
     const { seat } = this.#store;
-    return await load.open({
+    const setup: LoadSetup = {
       seat: { ...seat, loaded: jobConfig(seat.loaded) },
       runFolder: this.#runFolder,
       // An engine that nobody runs, so that made-up KV is never a hit for a real one.
@@ -187,7 +208,8 @@ class Run {
       chunks,
       promptChunks,
       epochMs: this.#startedMs,
-    });
+    };
+    return await this.#inTime(load.open(setup, this.#over));
   }
 
   /** Says whether the phase failed. One for which there is no time is left out. */
@@ -196,7 +218,11 @@ class Run {
     signal.throwIfAborted();
     const planned = order.maxMs + order.warmUpMs;
     const ms = this.#timeFor(order.id, planned);
-    if (ms === undefined) return false;
+    if (ms === undefined) {
+      // Without it there is nothing to read.
+      if (order.workload.type === 'store') throw this.#late('nothing was stored yet');
+      return false;
+    }
     this.#progress(order.id, undefined);
     const shrink = ms / planned;
     const fitting = {
@@ -205,7 +231,7 @@ class Run {
       warmUpMs: Math.floor(order.warmUpMs * shrink),
     };
     const record = await load.phase(fitting, {
-      signal: AbortSignal.any([signal, this.#time]),
+      signal: this.#over,
       onRows: (rows) => this.#add(rows),
       onProgress: (bytesPerSecond) => this.#progress(order.id, bytesPerSecond),
     });
@@ -240,23 +266,27 @@ class Run {
     return { type: 'open-loop', promptsPerSecond: (OPEN_LOOP_LOAD * bytesPerSecond) / bytes, share, promptTokens };
   }
 
-  async #compare(): Promise<void> {
+  /** Says whether the store failed. */
+  async #compare(): Promise<boolean> {
     const { peers } = this.#plan;
     const { s3, seat, keyPrefix } = this.#store;
-    if (peers === undefined || s3 === undefined) return;
+    if (peers === undefined || s3 === undefined) return false;
     const { signal } = this.#job;
-    const maxMs = this.#timeFor('peers', peers.maxMs);
-    if (maxMs === undefined) return;
+    const partMs = this.#timeFor('peers', peers.maxMs);
+    if (partMs === undefined) return false;
     const { chunkBytes: objectBytes } = this.#modelFacts();
     const startMs = this.#now();
     this.#progress('peers', undefined);
     const { concurrency: best } = summarize(this.#records, this.#job.plan);
-    const concurrency = Math.max(1, Math.min(PEERS_AT, best ?? PEERS_AT));
-    const objects = (await this.#storedKeys(objectBytes)).map((key) => keyPrefix + key);
+    // Each client has as many objects in memory as it reads at once.
+    const inMemory = Math.floor(this.#memoryBytes / PEER_CLIENTS.length / objectBytes);
+    const concurrency = Math.max(1, Math.min(PEERS_AT, best ?? PEERS_AT, inMemory));
     const workload: Workload = { type: 'peers', concurrency };
     let records: readonly PeerRecord[] = [];
     let error: PhaseRecord['error'] = null;
     try {
+      const objects = (await this.#storedKeys(objectBytes)).map((key) => keyPrefix + key);
+      const maxMs = partMs - (this.#now() - startMs);
       if (objects.length < concurrency)
         throw new KvferryError('UNKNOWN', `only ${objects.length} objects are there to be read`);
       records = await runPeers(
@@ -268,6 +298,10 @@ class Run {
       );
     } catch (thrown) {
       signal.throwIfAborted();
+      if (this.#time.aborted) {
+        this.#skipped.push('peers, which was begun');
+        return false;
+      }
       const { code, message } = KvferryError.from(thrown);
       error = { code, message };
     }
@@ -278,6 +312,7 @@ class Run {
       { kind: 'phase', id: 'peers', workload, startMs, warmUntilMs: startMs, endMs, endedBy, error, process: null },
     ]);
     this.#done += 1;
+    return error !== null;
   }
 
   /** What is really there, below the run's folder, without the configuration's prefix. */
@@ -286,10 +321,10 @@ class Run {
     const backend = await backendFor(seat.loaded, { backends: seat.backends, ...seat.overrides });
     const keys: string[] = [];
     try {
-      await backend.open({ signal: this.#job.signal });
+      await backend.open({ signal: this.#over });
       for await (const { key, byteLength } of backend.list({
         prefix: `${this.#runFolder}/`,
-        signal: this.#job.signal,
+        signal: this.#over,
       })) {
         if (byteLength === objectBytes) keys.push(key);
       }
@@ -309,7 +344,7 @@ class Run {
     try {
       const outcome = await runConformanceOn(
         this.#store,
-        { level, folder: `${this.#runFolder}/`, runId: 'suite', signal: AbortSignal.any([signal, this.#time]) },
+        { level, folder: `${this.#runFolder}/`, runId: 'suite', signal: this.#over },
         () => this.#progress('conformance', undefined),
       );
       this.#add([conformanceRecord(level, outcome)]);
@@ -336,7 +371,7 @@ class Run {
     const { backend, isOwn, identity, s3, seat, target, words } = this.#store;
     const model = this.#modelFacts();
     const bounds: Bounds = boundsOf({
-      ...{ backend, target, model },
+      ...{ backend, target, region: s3?.region, model },
       ...{ plan: this.#plan, limits: this.#job.limits, conformance: this.#job.conformance },
     });
     return {

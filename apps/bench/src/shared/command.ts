@@ -51,6 +51,18 @@ export async function runCommand<Flags extends CommandFlags>(
   return await carriedOut(command, run, exitCodeOf);
 }
 
+/** Runs a command whose backend may throw past its callers, which is no reason to leave its objects behind: it counts as a failure, at the end. */
+export async function outlivingStrays(run: () => Promise<number>): Promise<number> {
+  const stray: unknown[] = [];
+  process.on('uncaughtException', (thrown) => stray.push(thrown));
+  try {
+    const exitCode = await run();
+    return stray.length > 0 ? Math.max(1, exitCode) : exitCode;
+  } finally {
+    for (const thrown of stray) console.error(pc.red(`Thrown where nobody could catch it: ${String(thrown)}`));
+  }
+}
+
 /** Of what commander throws once it has printed help, or what is wrong. */
 function usageExitCode(thrown: unknown): number {
   return (thrown as { exitCode?: number }).exitCode === 0 ? 0 : 2;

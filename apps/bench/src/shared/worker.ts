@@ -83,6 +83,9 @@ export class Worker {
   async stop(): Promise<void> {
     if (this.#running) {
       this.#child.kill('SIGKILL');
+      // Where it was started through another command it may live on and hold these; without them nobody waits for it.
+      this.#child.stdout?.destroy();
+      this.#child.stderr?.destroy();
       await this.#ended.catch(() => {});
     }
   }

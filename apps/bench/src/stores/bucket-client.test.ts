@@ -32,6 +32,17 @@ test('removes what begins with the prefix, whatever it is called, and nothing el
   expect(simulator.listKeys('my-bucket')).toEqual(['other/run/1', 'runner']);
 });
 
+test('a store that keeps what it was told to delete is not asked for ever', async () => {
+  const { simulator, store } = await storeIn('my-bucket');
+  await simulator.putObject('my-bucket', 'run/1', new Uint8Array(1));
+  simulator.addFault({
+    match: { method: 'DELETE' },
+    times: Number.POSITIVE_INFINITY,
+    effect: { kind: 'status', status: 204 },
+  });
+  await expect(store.removeUnder('run/')).rejects.toThrow(/could not be removed .*"run\/1" is listed still/);
+});
+
 test('deletes a bucket that it has made, with all that is in it', async () => {
   const { simulator, store } = await storeIn('another-bucket');
   await store.createBucket();

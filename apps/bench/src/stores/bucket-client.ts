@@ -13,6 +13,9 @@ import {
 import { KvferryError } from '@kvferry/core';
 import type { S3Access } from './types.ts';
 
+/** How often one name is deleted: a listing may be somewhat behind, and a store that keeps what it is told to delete would be asked for ever. */
+const MOST_REMOVALS = 5;
+
 /** A bucket past the backend: through AWS's own client, so that no fault of ours keeps it from being tidied up. */
 export class BucketClient {
   readonly #client: S3Client;
@@ -59,7 +62,11 @@ export class BucketClient {
   async removeUnder(prefix: string): Promise<void> {
     const { bucket } = this.#access;
     await this.#sent(`objects under ${JSON.stringify(prefix)} in ${bucket} could not be removed`, async () => {
+      const removals = new Map<string, number>();
       for (let names = await this.#some(prefix); names.length > 0; names = await this.#some(prefix)) {
+        for (const name of names) removals.set(name, (removals.get(name) ?? 0) + 1);
+        const stays = names.find((name) => (removals.get(name) ?? 0) > MOST_REMOVALS);
+        if (stays !== undefined) throw new Error(`${JSON.stringify(stays)} is listed still, and was deleted`);
         // One by one: among the conformance suite's keys are some that no XML document can name, and so no bulk delete.
         await Promise.all(
           names.map((name) => this.#client.send(new DeleteObjectCommand({ Bucket: bucket, Key: name }))),

@@ -14,6 +14,8 @@ export async function openPluginStore(request: StoreRequest, url: string | undef
     throw new KvferryError('INVALID_ARGUMENT', reason);
   }
   const loaded = request.loaded ?? (await loadConfig({ env: { LMCACHE_REMOTE_URL: url } }));
+  // Some keep a password in there.
+  const shown = url.replace(/(:\/\/)[^/?#]*@/, '$1…@');
   const seat = { loaded, backends: backend === undefined ? [] : [backend], overrides: {} };
   const keyPrefix = keyPrefixOf(loaded);
   // Loads the plug-in and makes one: what is wrong with it, or with the URL, is said here.
@@ -25,8 +27,8 @@ export async function openPluginStore(request: StoreRequest, url: string | undef
   const removes = capabilities.delete && capabilities.list;
   return {
     backend: url.slice(0, url.indexOf('://')),
-    target: url,
-    words: url,
+    target: shown,
+    words: shown,
     identity: info.details.identity ?? 'whatever its URL and options name (the backend does not say)',
     place: info.namespace,
     afterwards: removes

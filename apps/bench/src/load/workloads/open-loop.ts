@@ -67,9 +67,9 @@ export async function promptsArrive(
     }
   }
 
-  /** Begins what waits, as far as there is memory. */
+  /** Begins what waits, as far as there is memory. That the phase is over keeps nobody from it, unless it has failed. */
   function begin(): void {
-    while (asking.size < seats && !run.signal.aborted) {
+    while (asking.size < seats && !run.signal.aborted && run.end !== 'failed') {
       const arrival = waiting.shift();
       if (arrival === undefined) return;
       const asked: Promise<void> = ask(arrival).finally(() => {

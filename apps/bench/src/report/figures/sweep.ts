@@ -23,15 +23,23 @@ interface Step {
   readonly rate: { readonly fastest: number; readonly median: number; readonly slowest: number };
   readonly requestMs: Percentiles;
   readonly isWhole: boolean;
+  readonly isShort: boolean;
 }
 
 function stepsOf({ summary }: ShownRun): Step[] {
   return summary.phases
-    .flatMap(({ workload, bytesPerSecond, requestMs, endedBy }) => {
+    .flatMap(({ workload, bytesPerSecond, requestMs, endedBy, seconds }) => {
       if (workload.type !== 'sweep' || bytesPerSecond === null || requestMs === null) return [];
-      return [{ concurrency: workload.concurrency, rate: bytesPerSecond, requestMs, isWhole: endedBy !== 'failed' }];
+      const step = { concurrency: workload.concurrency, rate: bytesPerSecond, requestMs };
+      return [{ ...step, isWhole: endedBy !== 'failed', isShort: seconds < 2 }];
     })
     .sort((a, b) => a.concurrency - b.concurrency);
+}
+
+/** Where a step has one second only, nothing is seen of how even it was. */
+function shortText(sweeps: readonly Sweep[]): string {
+  const haveShort = sweeps.some(({ steps }) => steps.some(({ isShort }) => isShort));
+  return haveShort ? ', where a step has more than one' : '';
 }
 
 /** A hollow point stands for less than a whole phase. */
@@ -66,7 +74,7 @@ function sweepThroughput(sweeps: readonly Sweep[], concurrencies: readonly numbe
   return {
     id: 'sweep-throughput',
     title: 'Throughput, by how many at a time',
-    description: `The median second, and from the slowest second to the fastest.${brokenText(sweeps)}`,
+    description: `The median second, and from the slowest second to the fastest${shortText(sweeps)}.${brokenText(sweeps)}`,
     size: 'half',
     legend: [],
     draw: () => ({
@@ -105,7 +113,7 @@ function sweepThroughput(sweeps: readonly Sweep[], concurrencies: readonly numbe
             x: 'concurrency',
             y: median,
             text: ({ rate }) => `${run.letter} ${rateText(rate.median)}`.trimStart(),
-            dy: index === 0 ? 16 : -14,
+            dy: sweeps.length > 1 && index === 0 ? 16 : -14,
             textAnchor: best === steps.at(-1) ? 'end' : best === steps[0] ? 'start' : 'middle',
             fill: 'var(--ink)',
             fontWeight: 600,

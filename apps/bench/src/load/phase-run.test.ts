@@ -119,3 +119,13 @@ test('a phase in which nothing came has failed, however little was tried', () =>
   mixed.finish('bytes');
   expect(mixed.close()).toMatchObject({ endedBy: 'bytes', error: null });
 });
+
+test('a store that fails while what was under way comes in has failed, though the time was up before', () => {
+  const run = start();
+  run.measure();
+  run.succeeded();
+  run.finish('time');
+  for (let count = 0; count < 3; count += 1) run.failed(new KvferryError('UNAVAILABLE', 'the store is down'));
+  expect(run.end).toBe('failed');
+  expect(run.close()).toMatchObject({ endedBy: 'failed', error: { code: 'UNAVAILABLE' } });
+});

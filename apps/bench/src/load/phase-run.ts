@@ -10,7 +10,7 @@ const DRAIN_MS = 2000;
 /** Of the bytes that a phase may move, the warm-up leaves the rest to what is measured. */
 const WARM_UP_SHARE = 1 / 4;
 
-/** One phase while it runs: how much it may still do, and how it ends. The first end counts. */
+/** One phase while it runs: how much it may still do, and how it ends. The first end counts, except that it fails. */
 export class PhaseRun {
   readonly order: PhaseOrder;
   readonly startMs: number;
@@ -121,7 +121,10 @@ export class PhaseRun {
     // What was called off failed by our own doing.
     if (this.signal.aborted) return;
     const { code, message } = KvferryError.from(thrown);
-    this.finish('failed', { code, message });
+    const error = { code, message };
+    // Whatever ended it before: what was still under way then has failed all the same.
+    if (this.#end !== undefined && this.#end.by !== 'interrupted') this.#end = { by: 'failed', error };
+    this.finish('failed', error);
   }
 
   finish(by: PhaseEnd, error: PhaseRecord['error'] = null): void {

@@ -368,7 +368,7 @@ class Run {
   }
 
   #head(): RunHead {
-    const { backend, isOwn, identity, s3, seat, target, words } = this.#store;
+    const { backend, details, isOwn, identity, s3, seat, target, words } = this.#store;
     const model = this.#modelFacts();
     const bounds: Bounds = boundsOf({
       ...{ backend, target, region: s3?.region, model },
@@ -388,7 +388,7 @@ class Run {
       bounds,
       client: {
         maxRequestsInFlight: requestsInFlight(this.#store) ?? null,
-        ioThreads: null,
+        ioThreads: s3 === undefined ? null : Number(details.ioThreads ?? 0),
         addressing: s3?.addressing ?? null,
         scheme: s3 === undefined ? null : s3.endpoint.startsWith('https:') ? 'https' : 'http',
       },

@@ -19,6 +19,7 @@ export async function openMemoryStore(request: StoreRequest, url: string | undef
     afterwards: 'It is gone with the process.',
     keyPrefix: keyPrefixOf(loaded),
     isOwn: true,
+    details: {},
     seat: { loaded, backends: [], overrides: {} },
     s3: undefined,
     prepare: async () => {},
@@ -46,6 +47,7 @@ export async function openFileStore(request: StoreRequest, url: string | undefin
     afterwards: named === undefined ? 'The folder is removed at the end.' : 'They are removed at the end.',
     keyPrefix,
     isOwn: named === undefined,
+    details: {},
     seat,
     s3: undefined,
     async prepare(signal) {

@@ -36,6 +36,7 @@ export async function openPluginStore(request: StoreRequest, url: string | undef
       : `What stays there at the end is yours to remove: the backend cannot ${capabilities.delete ? 'list' : 'delete'}.`,
     keyPrefix,
     isOwn: false,
+    details: info.details,
     seat,
     s3: undefined,
     async prepare(signal) {

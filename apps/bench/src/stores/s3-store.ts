@@ -37,7 +37,8 @@ export async function openS3Store(kind: S3Kind, request: StoreRequest): Promise<
     const keyPrefix = keyPrefixOf(store.loaded);
     const create = (): RemoteBackend =>
       underPrefix(keyPrefix)(openS3(s3TargetOf(store.loaded), store.loaded, overrides));
-    const { addressing, endpoint = '', region = '' } = create().info.details;
+    const { details } = create().info;
+    const { addressing, endpoint = '', region = '' } = details;
     const s3: S3Access = {
       // A store of the run's own is asked at its address, whatever name it stands for.
       ...(store.own ?? { endpoint, addressing: addressing === 'path' ? 'path' : 'virtual' }),
@@ -64,6 +65,7 @@ export async function openS3Store(kind: S3Kind, request: StoreRequest): Promise<
             : 'They are removed at the end.',
       keyPrefix,
       isOwn: store.own !== undefined,
+      details,
       seat,
       s3,
       async prepare(signal) {

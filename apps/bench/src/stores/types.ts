@@ -32,6 +32,8 @@ export interface OpenStore {
   readonly keyPrefix: string;
   /** Whether the run had started it, so that it shares the machine. */
   readonly isOwn: boolean;
+  /** What the backend says of itself before it is open, such as `ioThreads`. */
+  readonly details: Readonly<Record<string, string>>;
   readonly seat: Seat;
   /** How clients of other makes reach it; `undefined` for a store that does not speak S3. */
   readonly s3: S3Access | undefined;

@@ -16,4 +16,4 @@ if ! find_browser >/dev/null; then
   { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 ||
     not_here 'apt-get could not install chromium'
 fi
-"$(find_browser)" --version
+"$(find_browser)" --version 2>/dev/null

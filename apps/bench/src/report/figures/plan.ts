@@ -86,8 +86,9 @@ export function planFigure(runs: readonly ShownRun[]): Figure | undefined {
               x: () => tokens,
               y: () => at,
               text: () => `${run.letter} ${formatCount(tokens)} tokens`.trimStart(),
-              textAnchor: index === 0 ? 'start' : 'end',
-              dx: index === 0 ? 9 : -9,
+              // The second stands above its point; to the left of it where there is room before the axis.
+              textAnchor: index === 0 || tokens < LEFT_TOKENS ? 'start' : 'end',
+              dx: index === 0 || tokens < LEFT_TOKENS ? 9 : -9,
               dy: index === 0 ? 10 : -10,
               fontWeight: 600,
               fill: 'var(--ink)',
@@ -101,6 +102,8 @@ export function planFigure(runs: readonly ShownRun[]): Figure | undefined {
   };
 }
 
+/** About the middle of the axis, which is logarithmic. */
+const LEFT_TOKENS = 6000;
 const HEIGHT = 290;
 const MARGIN_TOP = 34;
 const MARGIN_BOTTOM = 40;

@@ -28,7 +28,7 @@ const verbs = {
     says: 'the command: store, lookup, retrieve, inspect, doctor, probe',
   },
   bench: {
-    run: ['apps/bench/src/cli.ts', 'run'],
+    run: ['apps/bench/src/cli.ts'],
     says: 'a store under the load of a KV cache: throughput, latency, what limits it, when loading pays',
   },
   'bench:cache': {

@@ -171,7 +171,8 @@ test('what a plug-in throws past its callers, and a folder that cannot be writte
 }, 60_000);
 
 test('what cannot run says why, with exit code 2', async () => {
-  const { code, err } = await run(['run', '--model', 'lama-3.1-8b']);
+  // `run` is meant where no command is named.
+  const { code, err } = await run(['--model', 'lama-3.1-8b']);
   expect(err).toContain('no model is called lama-3.1-8b (did you mean llama-3.1-8b?)');
   expect(code).toBe(2);
 });

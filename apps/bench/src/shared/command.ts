@@ -14,16 +14,16 @@ export interface Subcommand {
   run(flags: CommandFlags, signal: AbortSignal, args: readonly string[]): Promise<number>;
 }
 
-/** Runs a program of several commands, each as `runCommand` does. What a command throws is worth 2. */
+/** Runs a program of several commands, each as `runCommand` does; the first is meant where none is named. What a command throws is worth 2. */
 export async function runProgram(program: Command, subcommands: readonly Subcommand[]): Promise<number> {
   let exitCode = 2;
   program.exitOverride();
-  for (const { command, run } of subcommands) {
+  for (const [index, { command, run }] of subcommands.entries()) {
     // Its answer is the exit code; commander has no place for it.
     command.action(async () => {
       exitCode = await carriedOut(command, run, () => 2);
     });
-    program.addCommand(command.copyInheritedSettings(program));
+    program.addCommand(command.copyInheritedSettings(program), { isDefault: index === 0 });
   }
   try {
     await program.parseAsync();

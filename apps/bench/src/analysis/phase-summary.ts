@@ -50,6 +50,12 @@ export function movedRate({ bytesPerSecond, workload }: PhaseSummary): PhaseSumm
   return workload.type === 'hit' && workload.temperature === 'warm' ? null : bytesPerSecond;
 }
 
+/** Latencies of requests of one kind: of those that were answered inside the phase's honest window; where none was, of all that were answered after the warm-up. */
+export function latencies(rows: readonly RequestRow[], phase: PhaseRecord): number[] {
+  const measured = rows.filter(({ startMs }) => startMs >= phase.warmUntilMs);
+  return insideOf(measured.filter(isAnswered), honestWindow(phase, measured)).map(requestMs);
+}
+
 /** Whether a sweep never had as many requests in flight as it was meant to, so that its window is all that was measured. */
 export function wasNeverBusy(phase: PhaseRecord, requests: readonly RequestRow[]): boolean {
   if (phase.workload.type !== 'sweep') return false;
@@ -67,10 +73,14 @@ function reads(rows: readonly RequestRow[]): RequestRow[] {
   return rows.filter(({ operation }) => operation === 'get');
 }
 
-function timedRequests(measured: readonly RequestRow[], window: Window): RequestRow[] {
+function timedRequests(measured: readonly RequestRow[], window: Window): readonly RequestRow[] {
   const answered = measured.filter(isAnswered);
   const carriers = ['get', 'put'].map((operation) => answered.filter((row) => row.operation === operation));
-  const rows = carriers.find(({ length }) => length > 0) ?? [];
+  return insideOf(carriers.find(({ length }) => length > 0) ?? [], window);
+}
+
+/** Those that lie wholly inside a window; where none does, all of them. */
+function insideOf(rows: readonly RequestRow[], window: Window): readonly RequestRow[] {
   const inside = rows.filter(({ startMs, endMs }) => startMs >= window.startMs && endMs <= window.endMs);
   return inside.length > 0 ? inside : rows;
 }

@@ -1,6 +1,6 @@
 import type { Chunker } from '@kvferry/core';
 import { multiProcessChunker } from '@kvferry/lmcache';
-import { median } from '../wire-bench/statistics.ts';
+import { median } from '../shared/statistics.ts';
 import type { CacheBenchPlan } from './plan.ts';
 import { CHUNK_TOKENS, inProcessChunker, makeTokens } from './rank.ts';
 

@@ -1,7 +1,7 @@
 import { type BufferLease, bufferPool, type KvCache, kvCache, layoutBytes, type RemoteBackend } from '@kvferry/core';
 import { fillChunk } from '../main-job/kv-data.ts';
 import { startEmbeddedSimulator } from '../shared/embedded-simulator.ts';
-import { median } from '../wire-bench/statistics.ts';
+import { median } from '../shared/statistics.ts';
 import type { CacheBenchPlan } from './plan.ts';
 import { CHUNK_TOKENS, makeRank, makeTokens, type Rank } from './rank.ts';
 import { BUCKET, backendOn } from './store.ts';

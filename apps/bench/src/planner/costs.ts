@@ -20,6 +20,11 @@ const GIB = 1024 ** 3;
 const WHOLE_BYTES = 64 * 1024 ** 2;
 const RANGE_BYTES = 16 * 1024 ** 2;
 
+/** Requests that reading a chunk of this length takes. */
+export function readsOf(chunkBytes: number): number {
+  return chunkBytes <= WHOLE_BYTES ? 1 : Math.ceil(chunkBytes / RANGE_BYTES);
+}
+
 /** What requests and transfer cost, in dollars, without storage. */
 export function dollarsFor(prices: PriceList, use: StoreUse): number {
   return requestDollars(prices, use) + transferDollars(prices, use);
@@ -36,7 +41,7 @@ export function costOfHit(
 ): CostSummary {
   const chunks = Math.ceil(tokens / model.chunkTokens);
   const bytes = chunks * model.chunkBytes;
-  const gets = chunks * (model.chunkBytes <= WHOLE_BYTES ? 1 : Math.ceil(model.chunkBytes / RANGE_BYTES));
+  const gets = chunks * readsOf(model.chunkBytes);
   const use = { puts: 0, gets, others: Math.min(chunks, MOST_LOOKUP_PROBES), bytesUp: 0, bytesDown: bytes };
   return {
     service: prices.service,

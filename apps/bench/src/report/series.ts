@@ -1,6 +1,5 @@
-import { isAnswered, requestFlow, requestMs } from '../analysis/rows.ts';
-import { busyWindow } from '../analysis/window.ts';
-import type { PhaseRecord, RequestRow } from '../results/records.ts';
+import { requestFlow } from '../analysis/rows.ts';
+import type { RequestRow } from '../results/records.ts';
 
 /** Points of a curve, few enough to be drawn: a run of a hundred thousand rows is no larger a file than one of a thousand. */
 
@@ -34,16 +33,6 @@ export function percentileCurve(values: readonly number[]): PercentilePoint[] {
     points.push({ share, nines, milliseconds: sorted[rank - 1] as number });
   }
   return points;
-}
-
-/** Latencies of the requests that were answered after the warm-up; of a sweep, those that lie inside the stretch in which all its slots were busy. */
-export function latencies(rows: readonly RequestRow[], { warmUntilMs, workload }: PhaseRecord): number[] {
-  const measured = rows.filter(({ startMs }) => startMs >= warmUntilMs);
-  const answered = measured.filter(isAnswered);
-  const window = workload.type === 'sweep' ? busyWindow(measured, workload.concurrency) : undefined;
-  if (window === undefined) return answered.map(requestMs);
-  const inside = answered.filter(({ startMs, endMs }) => startMs >= window.startMs && endMs <= window.endMs);
-  return (inside.length > 0 ? inside : answered).map(requestMs);
 }
 
 /** What was moved in each stretch of time. */

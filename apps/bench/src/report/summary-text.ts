@@ -1,10 +1,10 @@
-import { formatCount, plainTable } from 'kvferry/terminal';
+import { plainTable } from 'kvferry/terminal';
 import pc from 'picocolors';
 import { PEER_NOTES } from '../peers/names.ts';
-import type { Percentiles, PhaseSummary, Summary } from '../results/summary.ts';
+import type { PhaseSummary, Summary } from '../results/summary.ts';
 import { answerOf, movedText } from './answer.ts';
-import { NONE, type RateCells, rateColumns } from './rate-columns.ts';
-import { dollarsText, millisecondsText, percentText, rateUnit, threeDigits } from './units.ts';
+import { costRows, errorRows, pairText, peerCells, promptRows } from './cells.ts';
+import { type RateCells, rateColumns } from './rate-columns.ts';
 import { endText, sentence, workloadText } from './words.ts';
 import { wrapped } from './wrapped.ts';
 
@@ -73,43 +73,25 @@ function phaseRow(phase: PhaseSummary, { median, range, cpuSecondsPerGiB }: Rate
     workloadText(phase.workload),
     median,
     range,
-    pairText(phase.requestMs),
-    pairText(phase.firstByteMs),
+    pairText(phase.requestMs, ' ms'),
+    pairText(phase.firstByteMs, ' ms'),
     cpuSecondsPerGiB,
     phase.endedBy === 'failed' ? pc.red(ended) : ended,
   ];
 }
 
 function promptTable({ phases }: Summary): string | undefined {
-  const withPrompts = phases.filter(({ prompts }) => prompts > 0);
-  if (withPrompts.length === 0) return undefined;
-  return plainTable(
-    ['', 'prompts', 'found', 'lookup p50/p99', 'whole prompt p50/p99'],
-    withPrompts.map((phase) => [
-      workloadText(phase.workload),
-      formatCount(phase.prompts),
-      phase.hitShare === null || phase.workload.type === 'store' ? NONE : percentText(phase.hitShare),
-      pairText(phase.lookupMs),
-      pairText(phase.promptMs),
-    ]),
-    [1, 2, 3, 4],
-  );
+  const rows = promptRows(phases, ' ms');
+  if (rows.length === 0) return undefined;
+  return plainTable(['', 'prompts', 'found', 'lookup p50/p99', 'whole prompt p50/p99'], rows, [1, 2, 3, 4]);
 }
 
 function peerTable({ peers }: Summary): string | undefined {
-  const measured = peers.filter(({ reason }) => reason === null);
-  const leftOut = peers.filter(({ reason }) => reason !== null);
   if (peers.length === 0) return undefined;
-  const unit = rateUnit(Math.max(0, ...measured.map(({ bytesPerSecond }) => bytesPerSecond ?? 0)));
+  const { unit, measured, leftOut } = peerCells(peers);
   const table = plainTable(
     ['', 'version', 'CPU s/GiB', '× kvferry', unit.name],
-    measured.map(({ client, version, cpuSecondsPerGiB, cpuRatio, bytesPerSecond }) => [
-      client,
-      version ?? '',
-      cpuSecondsPerGiB === null ? NONE : threeDigits(cpuSecondsPerGiB),
-      cpuRatio === null ? NONE : threeDigits(cpuRatio),
-      bytesPerSecond === null ? NONE : unit.text(bytesPerSecond),
-    ]),
+    measured.map(({ client, version, cost, ratio, rate }) => [client, version, cost, ratio, rate]),
     [2, 3, 4],
   );
   const without = leftOut.map(({ client, reason }) => `left out: ${client}: ${reason}`);
@@ -119,18 +101,8 @@ function peerTable({ peers }: Summary): string | undefined {
 
 function costTable({ plan }: Summary): string | undefined {
   if (plan.costs.length === 0) return undefined;
-  const table = plainTable(
-    ['', 'tokens each', 'requests', 'transfer', 'a thousand hits', 'one kept a month'],
-    plan.costs.map((cost) => [
-      `${cost.service}, ${cost.region}`,
-      formatCount(cost.tokens),
-      dollarsText(cost.requestDollars * 1000),
-      dollarsText(cost.transferDollars * 1000),
-      dollarsText(cost.hitDollars * 1000),
-      dollarsText(cost.storageDollarsPerMonth),
-    ]),
-    [1, 2, 3, 4, 5],
-  );
+  const head = ['', 'tokens each', 'requests', 'transfer', 'a thousand hits', 'one kept a month'];
+  const table = plainTable(head, costRows(plan.costs), [1, 2, 3, 4, 5]);
   const sources = new Set(
     plan.costs.map(({ service, priceDate, priceSource }) => `${service}: as of ${priceDate}, ${priceSource}`),
   );
@@ -138,12 +110,8 @@ function costTable({ plan }: Summary): string | undefined {
 }
 
 function errorTable({ errors }: Summary): string | undefined {
-  const codes = Object.entries(errors).sort(([, a], [, b]) => b - a);
-  if (codes.length === 0) return undefined;
-  return plainTable(
-    [],
-    codes.map(([code, count]) => [code, formatCount(count)]),
-  );
+  const rows = errorRows(errors);
+  return rows.length === 0 ? undefined : plainTable([], rows);
 }
 
 function list(lines: readonly string[]): string | undefined {
@@ -152,9 +120,4 @@ function list(lines: readonly string[]): string | undefined {
 
 function section(title: string, body: string | undefined): string | undefined {
   return body === undefined ? undefined : `${pc.bold(title)}\n${body.replace(/^(?=.)/gm, '  ')}`;
-}
-
-/** Median and 99th percentile in milliseconds. */
-function pairText(of: Percentiles | null): string {
-  return of === null ? NONE : `${millisecondsText(of.p50)} / ${millisecondsText(of.p99)} ms`;
 }

@@ -1,10 +1,10 @@
 import { formatBytes, formatCount } from 'kvferry/terminal';
-import type { Percentiles } from '../results/summary.ts';
 import { neededText } from './answer.ts';
+import { costRows, errorRows, pairText, peerCells, promptRows } from './cells.ts';
 import { type Content, html, type Markup } from './markup.ts';
 import { NONE, rateColumns } from './rate-columns.ts';
 import type { ShownRun } from './run-data.ts';
-import { dollarsText, millisecondsText, percentText, rateUnit, secondsText, threeDigits } from './units.ts';
+import { millisecondsText, percentText, secondsText, threeDigits } from './units.ts';
 import { endText, sentence, workloadText } from './words.ts';
 
 /** A column: what stands over it, and whether it holds numbers. */
@@ -54,8 +54,8 @@ export function phaseTable({ summary: { phases } }: ShownRun): Markup | undefine
         workloadText(phase.workload),
         median,
         range,
-        pairText(phase.requestMs),
-        pairText(phase.firstByteMs),
+        pairText(phase.requestMs, ''),
+        pairText(phase.firstByteMs, ''),
         cpuSecondsPerGiB,
         phase.endedBy === 'failed' ? html`<span class="bad">${ended}</span>` : ended,
       ];
@@ -64,19 +64,10 @@ export function phaseTable({ summary: { phases } }: ShownRun): Markup | undefine
 }
 
 export function promptTable({ summary: { phases } }: ShownRun): Markup | undefined {
-  const rows = phases.filter(({ prompts }) => prompts > 0);
+  const rows = promptRows(phases, '');
   if (rows.length === 0) return undefined;
-  return table(
-    'Prompts',
-    columns('', 'prompts', 'tokens found', 'lookup ms p50 / p99', 'whole prompt ms p50 / p99'),
-    rows.map(({ workload, prompts, hitShare, lookupMs, promptMs }) => [
-      workloadText(workload),
-      formatCount(prompts),
-      orNone(hitShare, percentText),
-      pairText(lookupMs),
-      pairText(promptMs),
-    ]),
-  );
+  const heads = ['prompts', 'tokens found', 'lookup ms p50 / p99', 'whole prompt ms p50 / p99'];
+  return table('Prompts', columns('', ...heads), rows);
 }
 
 /** What the measuring process itself did: where a limit of the client shows. */
@@ -116,27 +107,16 @@ export function operationTable({ summary: { operations } }: ShownRun): Markup | 
 }
 
 export function errorTable({ summary: { errors } }: ShownRun): Markup | undefined {
-  const codes = Object.entries(errors).sort(([, a], [, b]) => b - a);
-  if (codes.length === 0) return undefined;
-  return table(
-    'Failed requests',
-    columns('code', 'requests'),
-    codes.map(([code, count]) => [code, formatCount(count)]),
-  );
+  const rows = errorRows(errors);
+  return rows.length === 0 ? undefined : table('Failed requests', columns('code', 'requests'), rows);
 }
 
 export function peerTable({ summary: { peers } }: ShownRun): Markup | undefined {
   if (peers.length === 0) return undefined;
-  const unit = rateUnit(Math.max(0, ...peers.map(({ bytesPerSecond }) => bytesPerSecond ?? 0)));
-  const measured = peers.filter(({ reason }) => reason === null);
-  const leftOut = peers.filter(({ reason }) => reason !== null);
-  const rows = measured.map(({ client, version, cpuSecondsPerGiB, cpuRatio, bytesPerSecond }) => [
-    client,
-    version ?? '',
-    orNone(cpuSecondsPerGiB, threeDigits),
-    orNone(cpuRatio, (ratio) => `×${threeDigits(ratio)}`),
-    orNone(bytesPerSecond, unit.text),
-  ]);
+  const { unit, measured, leftOut } = peerCells(peers);
+  const rows = measured.map(({ client, version, cost, ratio, rate }) => {
+    return [client, version, cost, ratio === NONE ? NONE : `×${ratio}`, rate];
+  });
   return html`<div>${rows.length === 0 ? undefined : table('Clients compared', columns('', 'version', 'CPU s/GiB', 'to kvferry', unit.name), rows)}
 ${leftOut.map(({ client, reason }) => html`<p class="muted">Left out: ${client}: ${reason ?? ''}</p>`)}</div>`;
 }
@@ -179,21 +159,10 @@ export function costTable({ summary: { plan } }: ShownRun): Markup | undefined {
   return html`<div class="wide">${table(
     'What a thousand hits cost, and what it costs to keep one',
     columns('', ...heads),
-    plan.costs.map((cost) => [
-      `${cost.service}, ${cost.region}`,
-      formatCount(cost.tokens),
-      dollarsText(cost.requestDollars * 1000),
-      dollarsText(cost.transferDollars * 1000),
-      dollarsText(cost.hitDollars * 1000),
-      dollarsText(cost.storageDollarsPerMonth),
-    ]),
+    costRows(plan.costs),
   )}${[...sources].map((source) => html`<p class="muted">${sentence(source)}</p>\n`)}</div>`;
 }
 
 function orNone<T>(value: T | null, text: (value: T) => Content): Content {
   return value === null ? NONE : text(value);
-}
-
-function pairText(of: Percentiles | null): Content {
-  return orNone(of, ({ p50, p99 }) => `${millisecondsText(p50)} / ${millisecondsText(p99)}`);
 }

@@ -1,6 +1,6 @@
 import type { Level } from '@kvferry/conformance';
 import { mostObjects, mostRequests } from '../conformance/limits.ts';
-import { dollarsFor, MOST_LOOKUP_PROBES } from '../planner/costs.ts';
+import { dollarsFor, MOST_LOOKUP_PROBES, readsOf } from '../planner/costs.ts';
 import { pricesFor } from '../planner/prices.ts';
 import type { Bounds, ModelFacts } from '../results/records.ts';
 import { type RunLimits, type RunPlan, suiteBytesOf } from './run-plan.ts';
@@ -18,9 +18,6 @@ export interface BoundedRun {
 
 /** Attempts of one request, the first included: the default of the S3 backends. */
 const ATTEMPTS = 3;
-/** Values above 64 MiB go in parts of 16 MiB, with two requests around them. */
-const WHOLE_BYTES = 64 * 1024 ** 2;
-const PART_BYTES = 16 * 1024 ** 2;
 /** LMCache's client reads in ranges of this length; opendal asks for the size before. */
 const PEER_RANGE_BYTES = 8 * 1024 ** 2;
 /** Names that one listing of the removal gives. */
@@ -31,7 +28,9 @@ const AROUND = 30;
 /** What a run takes at most, each request tried as often as it may be. */
 export function boundsOf({ backend, target, region, model, plan, limits, conformance }: BoundedRun): Bounds {
   const { chunkBytes } = model;
-  const pieces = chunkBytes <= WHOLE_BYTES ? 1 : Math.ceil(chunkBytes / PART_BYTES) + 2;
+  const reads = readsOf(chunkBytes);
+  // What goes in parts has a request before them and one after.
+  const pieces = reads === 1 ? 1 : reads + 2;
   const peerPieces = Math.max(pieces, Math.ceil(chunkBytes / PEER_RANGE_BYTES) + 1);
   const suite = conformance === 'off' ? { requests: 0, bytes: 0 } : mostRequests(conformance);
   const bytesUp = plan.chunks * chunkBytes;
@@ -42,7 +41,7 @@ export function boundsOf({ backend, target, region, model, plan, limits, conform
   const puts = plan.chunks * pieces * ATTEMPTS;
   const gets = (Math.ceil(ownBytes / chunkBytes) * pieces + Math.ceil(peerBytes / chunkBytes) * peerPieces) * ATTEMPTS;
   // One question per chunk before it is stored, and the lookups, those of the warm-up included.
-  const lookups = (plan.hits.length + 1) * plan.maxPrompts * 2;
+  const lookups = [...plan.hits, plan.openLoop].reduce((sum, { maxPrompts }) => sum + maxPrompts * 2, 0);
   const others = (plan.chunks + lookups * Math.min(plan.promptChunks, MOST_LOOKUP_PROBES)) * ATTEMPTS;
   // Where the suite is cut short, its objects are among what is removed.
   const objects = plan.chunks + (conformance === 'off' ? 0 : mostObjects(conformance));

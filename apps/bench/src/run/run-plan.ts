@@ -39,8 +39,6 @@ export interface RunPlan {
   readonly openLoop: Omit<PhaseOrder, 'workload'>;
   readonly peers: { readonly maxMs: number; readonly maxBytes: number } | undefined;
   readonly conformanceMs: number | undefined;
-  /** Of each phase that has prompts. */
-  readonly maxPrompts: number;
 }
 
 /** What a run takes unless told otherwise. Its own store charges nobody. */
@@ -110,7 +108,6 @@ export function planRun(choice: RunChoice): RunPlan {
     openLoop: { id: 'open-loop', ...part('openLoop') },
     peers: choice.comparesClients ? { maxMs: peers.maxMs + peers.warmUpMs, maxBytes: peers.maxBytes } : undefined,
     conformanceMs,
-    maxPrompts: MAX_PROMPTS,
   };
 }
 

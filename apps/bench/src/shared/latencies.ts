@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { REQUEST_CHANNEL, type RequestRecord } from '@kvferry/s3-protocol';
+import { nearestRank } from './statistics.ts';
 
 /** Latencies of requests on the wire, in milliseconds. */
 export interface LatencySummary {
@@ -30,12 +31,9 @@ export function collectLatencies(method: string): { stop(): LatencySummary } {
   };
 }
 
-function percentiles(values: number[]): { p50: number; p99: number } {
-  const sorted = values.toSorted((a, b) => a - b);
-  return { p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) };
-}
-
-/** The value at a share of a sorted list, by nearest rank; 0 for an empty list. */
-function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
+/** By nearest rank; 0 where there was none. */
+function percentiles(values: readonly number[]): { p50: number; p99: number } {
+  if (values.length === 0) return { p50: 0, p99: 0 };
+  const sorted = Float64Array.from(values).sort();
+  return { p50: nearestRank(sorted, 0.5), p99: nearestRank(sorted, 0.99) };
 }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { median } from '../shared/statistics.ts';
 import { judge } from './goals.ts';
 import type { Cell, ClientName, Verify } from './plan.ts';
 import { toRow } from './rows.ts';
 import type { Measurement } from './run.ts';
-import { cpuRatio, median } from './statistics.ts';
+import { cpuRatio } from './statistics.ts';
 
 const cell: Cell = {
   operation: 'GET',

@@ -1,7 +1,7 @@
 import type { Operation } from '../clients/types.ts';
+import { median } from '../shared/statistics.ts';
 import type { ClientName, Sample, Scheme, Verify } from './plan.ts';
 import type { Measurement } from './run.ts';
-import { median } from './statistics.ts';
 
 /** Figures of one client in one cell, each the median over all rounds. */
 export interface Row {

@@ -1,10 +1,4 @@
-/** The middle value; of an even number, the mean of the middle two. NaN of none. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-  const lower = sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
-  return (lower + upper) / 2;
-}
+import { median } from '../shared/statistics.ts';
 
 /**
  * How many times as much CPU `one` used as `other`: the median of the ratios of each round. What disturbed the machine in a round disturbed

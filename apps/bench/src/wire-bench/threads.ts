@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
+import { median } from '../shared/statistics.ts';
 import type { Worker } from '../shared/worker.ts';
 import type { ClientAnswer, ClientCommand, ServerSetup, Target } from './messages.ts';
 import type { ClientName, Plan, Sample } from './plan.ts';
 import { ANSWER_MS, startClient, startServer } from './processes.ts';
 import type { Dropped } from './run.ts';
-import { median } from './statistics.ts';
 
 /** What a second I/O thread is worth. */
 export interface ThreadsResult {

@@ -1,8 +1,9 @@
 import * as Plot from '@observablehq/plot';
 import { formatMilliseconds } from 'kvferry/terminal';
+import { latencies } from '../../analysis/phase-summary.ts';
 import type { RequestRow } from '../../results/records.ts';
 import type { ShownRun } from '../run-data.ts';
-import { latencies, ninesOf, type PercentilePoint, percentileCurve } from '../series.ts';
+import { ninesOf, type PercentilePoint, percentileCurve } from '../series.ts';
 import type { Figure } from './figure.ts';
 import { logDomain, logTicks, moveApart, textWidth, tickText } from './labels.ts';
 

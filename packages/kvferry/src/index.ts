@@ -1,5 +1,6 @@
 export { type BackendOptions, backendFor, describeRemote } from './backend-for.ts';
 export { type ChunkIdentity, chunkIdentity, type EngineMetadata } from './chunk-identity.ts';
+export { keyPrefixOf } from './key-prefix.ts';
 export { type LoadConfigOptions, type LoadedConfig, loadConfig } from './load-config.ts';
 export { findModel, type ModelShape, modelByName, modelNames } from './models.ts';
 export { type OpenKvCacheOptions, openKvCache } from './open-kv-cache.ts';

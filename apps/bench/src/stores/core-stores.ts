@@ -3,7 +3,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { KvferryError } from '@kvferry/core';
 import { loadConfig } from 'kvferry';
-import { bareBackends, keyPrefixOf } from './seat.ts';
+import { bareBackends, frontOf } from './seat.ts';
 import type { OpenStore, StoreRequest } from './types.ts';
 
 /** The memory of whoever opens it, which needs nothing and leaves nothing. */
@@ -17,7 +17,7 @@ export async function openMemoryStore(request: StoreRequest, url: string | undef
     identity: 'this process',
     place: 'a Map',
     afterwards: 'It is gone with the process.',
-    keyPrefix: keyPrefixOf(loaded),
+    keyPrefix: frontOf(loaded),
     isOwn: true,
     details: {},
     seat: { loaded, backends: [], overrides: {} },
@@ -36,7 +36,7 @@ export async function openFileStore(request: StoreRequest, url: string | undefin
   const named = url?.slice('file://'.length);
   const path = named ?? (await mkdtemp(join(tmpdir(), `${request.runFolder}-`)));
   const loaded = request.loaded ?? (await loadConfig({ env: { LMCACHE_REMOTE_URL: `file://${path}` } }));
-  const keyPrefix = keyPrefixOf(loaded);
+  const keyPrefix = frontOf(loaded);
   const seat = { loaded, backends: [], overrides: {} };
   return {
     backend: 'file',

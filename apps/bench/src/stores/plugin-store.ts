@@ -1,6 +1,6 @@
 import { KvferryError, type RemoteBackend } from '@kvferry/core';
 import { loadConfig } from 'kvferry';
-import { bareBackends, keyPrefixOf, underPrefix } from './seat.ts';
+import { bareBackends, frontOf, underPrefix } from './seat.ts';
 import type { OpenStore, StoreRequest } from './types.ts';
 
 /** Keys that are deleted by one call. */
@@ -17,7 +17,7 @@ export async function openPluginStore(request: StoreRequest, url: string | undef
   // Some keep a password in there.
   const shown = url.replace(/(:\/\/)[^/?#]*@/, '$1…@');
   const seat = { loaded, backends: backend === undefined ? [] : [backend], overrides: {} };
-  const keyPrefix = keyPrefixOf(loaded);
+  const keyPrefix = frontOf(loaded);
   // Loads the plug-in and makes one: what is wrong with it, or with the URL, is said here.
   const make = await bareBackends(seat);
   const create = (): RemoteBackend => underPrefix(keyPrefix)(make());

@@ -7,7 +7,7 @@ import { findMinio } from '@kvferry/tooling/real-servers';
 import { credentialSource, type LoadedConfig, loadConfig, openS3, type S3Overrides, type S3Target } from 'kvferry';
 import { startStandIn } from '../shared/embedded-simulator.ts';
 import { BucketClient } from './bucket-client.ts';
-import { keyPrefixOf, underPrefix } from './seat.ts';
+import { frontOf, underPrefix } from './seat.ts';
 import type { OpenStore, S3Access, Seat, StoreRequest } from './types.ts';
 
 /** The backends of stores that speak S3. */
@@ -34,7 +34,7 @@ export async function openS3Store(kind: S3Kind, request: StoreRequest): Promise<
       ca,
     };
     const seat: Seat = { loaded: store.loaded, backends: [], overrides };
-    const keyPrefix = keyPrefixOf(store.loaded);
+    const keyPrefix = frontOf(store.loaded);
     const create = (): RemoteBackend =>
       underPrefix(keyPrefix)(openS3(s3TargetOf(store.loaded), store.loaded, overrides));
     const { details } = create().info;

@@ -1,6 +1,6 @@
 import { fileBackend, keyPrefix, type Layer, memoryBackend, type RemoteBackend } from '@kvferry/core';
 import { remoteTarget } from '@kvferry/lmcache';
-import { type LoadedConfig, openS3, pluginFor, type S3Overrides } from 'kvferry';
+import { keyPrefixOf, type LoadedConfig, openS3, pluginFor, type S3Overrides } from 'kvferry';
 import type { Seat } from './types.ts';
 
 /** Makes a backend, with these changes where its store speaks S3. */
@@ -22,10 +22,10 @@ export async function bareBackends({ backends, loaded, overrides }: Seat): Promi
   return () => plugin.open({ url, options: loaded.config.kvferry.options ?? {} });
 }
 
-/** The prefix that a configuration wants for all keys: empty, or with a slash at its end. Who may write only below it can still run the bench. */
-export function keyPrefixOf(loaded: LoadedConfig | undefined): string {
-  const prefix = loaded?.config.kvferry.keyPrefix?.replace(/\/$/, '');
-  return prefix === undefined ? '' : `${prefix}/`;
+/** What a configuration puts in front of all keys, with the slash that stands between; empty: nothing. Who may write only below it can still run the bench. */
+export function frontOf({ config }: LoadedConfig): string {
+  const prefix = keyPrefixOf(config);
+  return prefix === '' ? '' : `${prefix}/`;
 }
 
 /** The layer that keeps all keys under such a prefix. An empty one adds nothing. */

@@ -98,7 +98,7 @@ export function requestTarget(endpoint: S3Endpoint): RequestTarget {
  */
 export function escapeKey(key: string): string {
   // What LMCache's keys are made of; the general way costs three times as much.
-  return plainButForAt.test(key) ? key.replaceAll('@', '%40') : escapeSegment(key).replaceAll('%2F', '/');
+  return plainButForAt.test(key) ? key.replace(at, '%40') : escapeSegment(key).replaceAll('%2F', '/');
 }
 
 /** Escapes a value of a query, as {@link escapeKey} does, `/` included. */
@@ -107,6 +107,7 @@ export function escapeQueryValue(text: string): string {
 }
 
 const plainButForAt = /^[A-Za-z0-9_.~/@-]*$/;
+const at = /@/g;
 
 /** `encodeURIComponent` leaves these five, which Python's `quote` and S3's signatures escape. */
 const leftByEncode = /[!'()*]/g;

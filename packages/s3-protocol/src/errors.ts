@@ -1,5 +1,5 @@
 import { type ErrorCode, type ErrorFacts, KvferryError, type Operation } from '@kvferry/core';
-import { WireError, type WireErrorCode } from '@kvferry/wire';
+import { type ResponseHeaders, WireError, type WireErrorCode } from '@kvferry/wire';
 import { endpointUrl } from './endpoint.ts';
 import type { ErrorDocument } from './error-body.ts';
 import type { S3Endpoint } from './types.ts';
@@ -19,7 +19,7 @@ export interface StoreAnswer {
   /** 0 where only a code is known: an entry of DeleteObjects' answer. */
   readonly status: number;
   readonly document: ErrorDocument;
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: ResponseHeaders;
 }
 
 /** Codes of S3 and its relatives for what happens to any request. What is not here goes by its status. */

@@ -1,5 +1,5 @@
 import { KvferryError, type Operation } from '@kvferry/core';
-import type { WireClient } from '@kvferry/wire';
+import type { ResponseHeaders, WireClient } from '@kvferry/wire';
 import { orAborted } from './abort.ts';
 import { type Checksums, crc32cOf, loadDigests } from './checksum.ts';
 import { type RequestTarget, requestTarget } from './endpoint.ts';
@@ -30,7 +30,7 @@ export interface SignedRequest {
 /** An answer, whatever it is. */
 export interface SignedAnswer {
   readonly status: number;
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: ResponseHeaders;
   /** At most 64 KiB of it. */
   readonly body: Uint8Array;
   /** Of an error document; empty for any other body. */

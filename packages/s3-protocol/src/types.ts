@@ -1,4 +1,4 @@
-import type { WireClient, WireTimeouts } from '@kvferry/wire';
+import type { ResponseHeaders, WireClient, WireTimeouts } from '@kvferry/wire';
 
 /**
  * The contract of this package: S3 on the wire, for every backend that speaks it. A backend package gives its dialect
@@ -179,7 +179,7 @@ export type SessionRequest = (request: {
   /** `x-amz-*` headers, name and value in turn. They are signed. */
   readonly signedHeaders: readonly string[];
   readonly signal: AbortSignal;
-}) => Promise<{ readonly headers: ReadonlyMap<string, string>; readonly body: Uint8Array }>;
+}) => Promise<{ readonly headers: ResponseHeaders; readonly body: Uint8Array }>;
 
 /** Published on the diagnostics channel `kvferry:request` for every request on the wire, when it has ended. */
 export interface RequestRecord {

@@ -1,4 +1,5 @@
 import { type ErrorFacts, KvferryError } from '@kvferry/core';
+import type { ResponseHeaders } from '@kvferry/wire';
 import type { CombinableCrc } from './crc-combine.ts';
 import type { S3ConnectionOptions, S3Profile } from './types.ts';
 
@@ -32,7 +33,7 @@ export function verificationOf(
  * says nothing to a reader.
  */
 export function storedChecksum(
-  headers: ReadonlyMap<string, string>,
+  headers: ResponseHeaders,
   algorithms: readonly CombinableCrc[],
 ): StoredChecksum | undefined {
   if (headers.get('x-amz-checksum-type') === 'COMPOSITE') return undefined;

@@ -5,6 +5,7 @@ export type {
   DigestSource,
   Origin,
   ResolvedAddress,
+  ResponseHeaders,
   WireClient,
   WireClientOptions,
   WireErrorCode,

@@ -40,7 +40,8 @@ export type IoReport =
   | { readonly status: 'asks-name'; readonly host: string };
 
 /** A response, by the calling thread's clock. When it began is known there. */
-export interface IoResponse extends Omit<WireResponse, 'timing' | 'body'> {
+export interface IoResponse extends Omit<WireResponse, 'headers' | 'timing' | 'body'> {
+  readonly headers: ReadonlyMap<string, string>;
   readonly timing: Omit<WireResponse['timing'], 'startMs'>;
   /** Absent where it is empty, as after a body that went into lent memory. */
   readonly body: Uint8Array | undefined;

@@ -47,11 +47,11 @@ function begin(id: number, request: WireRequest): void {
   const answered = (response: WireResponse): void => {
     exchanges[id] = undefined;
     countConnections();
-    const { body, timing, ...rest } = response;
+    const { body, headers, timing, ...rest } = response;
     const times = { firstByteMs: timing.firstByteMs + shiftMs, endMs: timing.endMs + shiftMs };
     // A copy, since a small one may lie in a block of Node's that would cross as a whole.
     const ownBody = body.length === 0 ? undefined : new Uint8Array(body);
-    report({ status: 'answered', id, response: { ...rest, timing: times, body: ownBody } });
+    report({ status: 'answered', id, response: { ...rest, headers: new Map(headers), timing: times, body: ownBody } });
   };
   const failed = (error: unknown): void => {
     exchanges[id] = undefined;

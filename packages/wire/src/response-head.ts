@@ -1,5 +1,7 @@
 import { WireError } from './errors.ts';
+import { HeaderLines } from './header-lines.ts';
 import { isTextCode, isTokenCode } from './token.ts';
+import type { ResponseHeaders } from './types.ts';
 
 /** How the end of a response's body is found. */
 export type BodyFraming = 'none' | 'length' | 'chunked' | 'until-close';
@@ -7,8 +9,7 @@ export type BodyFraming = 'none' | 'length' | 'chunked' | 'until-close';
 /** A response's head, read and judged. */
 export interface ResponseHead {
   readonly status: number;
-  /** Lower-case names; of repeated names the values are joined with `, `. */
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: ResponseHeaders;
   readonly framing: BodyFraming;
   /** Announced bytes of the body with framing `length`, else 0. */
   readonly contentLength: number;
@@ -23,7 +24,7 @@ export interface ResponseHead {
  * space before the colon, repeated Content-Length, Content-Length beside Transfer-Encoding, and every coding but `chunked` are PROTOCOL.
  */
 export function parseResponseHead(bytes: Buffer, end: number, method: string): ResponseHead {
-  // Names are taken from one lower-case copy of the whole: lowering each costs more. Latin1 keeps its length when lowered.
+  // One lower-case copy of the whole: lowering each name costs more.
   const text = bytes.toString('latin1', 0, end);
   const lowered = text.toLowerCase();
   const minorVersion = text.charCodeAt(7) - digit0;
@@ -32,23 +33,17 @@ export function parseResponseHead(bytes: Buffer, end: number, method: string): R
     throw protocolError('its first line is not that of an HTTP/1.1 response');
   }
 
-  const headers = new Map<string, string>();
   let at = endOfLine(bytes, statusEnd, end) + 2;
+  const starts = [at];
   while (at < end) {
     const nameStart = at;
     while (isTokenCode(bytes[at] ?? 0)) at++;
     if (at === nameStart || bytes[at] !== colon)
       throw protocolError('a header line does not begin with a name and a colon');
-    const nameEnd = at++;
-    while (isBlank(bytes[at] ?? 0)) at++;
-    const valueStart = at;
-    at = endOfLine(bytes, at, end);
-    let valueEnd = at;
-    while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1] ?? 0)) valueEnd--;
-    addHeader(headers, lowered.slice(nameStart, nameEnd), text.slice(valueStart, valueEnd));
-    at += 2;
+    at = endOfLine(bytes, at + 1, end) + 2;
+    starts.push(at);
   }
-  return frame(status, minorVersion, headers, method);
+  return frame(status, minorVersion, new HeaderLines(text, lowered, starts), method);
 }
 
 /** A PROTOCOL error about the response. */
@@ -83,18 +78,7 @@ function endOfLine(bytes: Buffer, start: number, end: number): number {
   return at;
 }
 
-function addHeader(headers: Map<string, string>, name: string, value: string): void {
-  const earlier = headers.get(name);
-  if (earlier === undefined) {
-    headers.set(name, value);
-    return;
-  }
-  // Also when both agree: node:http refuses it too, and whoever sends two has been through something that does not understand the first.
-  if (name === 'content-length') throw protocolError('it has more than one Content-Length');
-  headers.set(name, `${earlier}, ${value}`);
-}
-
-function frame(status: number, minorVersion: number, headers: Map<string, string>, method: string): ResponseHead {
+function frame(status: number, minorVersion: number, headers: ResponseHeaders, method: string): ResponseHead {
   const lengthText = headers.get('content-length');
   const coding = headers.get('transfer-encoding');
   if (coding !== undefined) {
@@ -102,9 +86,14 @@ function frame(status: number, minorVersion: number, headers: Map<string, string
     if (minorVersion === 0) throw protocolError('it is HTTP/1.0 and has a Transfer-Encoding', status);
     if (coding.toLowerCase() !== 'chunked') throw protocolError('its Transfer-Encoding is not chunked', status);
   }
-  // 15 digits stay below 2^53.
+  // 15 digits stay below 2^53. Several are refused also when they agree, as node:http does: whoever sends two has been through something that does not
+  // understand the first.
   if (lengthText !== undefined && !/^\d{1,15}$/.test(lengthText)) {
-    throw protocolError('its Content-Length is not a number', status);
+    const isSeveral = lengthText.includes(',');
+    throw protocolError(
+      isSeveral ? 'it has more than one Content-Length' : 'its Content-Length is not a number',
+      status,
+    );
   }
   if (status === 101) throw protocolError('it switches protocols, which nobody asked for', status);
 
@@ -123,8 +112,4 @@ function frame(status: number, minorVersion: number, headers: Map<string, string
   if (coding !== undefined) return { status, headers, framing: 'chunked', contentLength: 0, keepAlive };
   if (lengthText !== undefined) return { status, headers, framing: 'length', contentLength: announcedBytes, keepAlive };
   return { status, headers, framing: 'until-close', contentLength: 0, keepAlive: false };
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }

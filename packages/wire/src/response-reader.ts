@@ -191,8 +191,9 @@ export class ResponseReader {
     // The end may straddle two reads.
     const from = Math.max(0, this.#searchedBytes - headEnd.length);
     const buffer = this.#headBuffer;
-    const found = bytes === 0 ? -1 : buffer.subarray(0, bytes).indexOf(headEnd, from);
-    if (found !== -1) return found + headEnd.length;
+    // What lies behind these bytes is of an earlier response. A view of them alone would cost more than to look past them now and then.
+    const found = buffer.indexOf(headEnd, from);
+    if (found !== -1 && found + headEnd.length <= bytes) return found + headEnd.length;
     this.#refuseHopeless(from);
     this.#searchedBytes = bytes;
     if (this.#interimBytes + bytes > this.#limits.maxHeadBytes) throw this.#headTooLong();

@@ -57,10 +57,15 @@ export interface WireRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Header fields by their names in lower case; of repeated names the values are joined with `, `. */
+export interface ResponseHeaders extends Iterable<[name: string, value: string]> {
+  get(name: string): string | undefined;
+  has(name: string): boolean;
+}
+
 export interface WireResponse {
   readonly status: number;
-  /** Lower-case names; of repeated names the values are joined with `, `. */
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: ResponseHeaders;
   /** Bytes of the body that came, whether in `into` or for `body`, which holds fewer where it was cut. 0 for HEAD. */
   readonly bodyBytes: number;
   /** The body when it is not in `into`: at most `maxErrorBytes` of it. */

@@ -43,6 +43,8 @@ export class Signer {
   readonly #days = new WeakMap<S3Credentials, SigningDay>();
   #second = Number.NaN;
   #timestamp = '';
+  /** The timestamp's. */
+  #date = '';
 
   constructor(scope: SigningScope) {
     this.#scope = scope;
@@ -54,7 +56,7 @@ export class Signer {
    */
   sign(request: SignableRequest, credentials: S3Credentials, nowMs: number): string[] {
     const timestamp = this.#timestampOf(nowMs);
-    const day = this.#dayOf(credentials, timestamp.slice(0, 8));
+    const day = this.#dayOf(credentials, this.#date);
 
     const headers = request.headers.slice();
     headers.push('host', request.host, 'x-amz-content-sha256', request.payloadHash, 'x-amz-date', timestamp);
@@ -83,6 +85,7 @@ export class Signer {
       this.#second = second;
       // 2026-01-02T03:04:05.000Z becomes 20260102T030405Z.
       this.#timestamp = new Date(second * 1000).toISOString().replace(/\.000|[-:]/g, '');
+      this.#date = this.#timestamp.slice(0, 8);
     }
     return this.#timestamp;
   }

@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders, IncomingHttpStatusHeader, OutgoingHttpHeaders } from 'node:http2';
 import type { Exchange } from '../exchange.ts';
 import { protocolError } from '../response-head.ts';
+import type { ResponseHeaders } from '../types.ts';
 
 /** A response's head. */
 export interface H2ResponseHead {
   readonly status: number;
-  /** Lower-case names; of repeated names the values are joined with `, `. */
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: ResponseHeaders;
   /** Announced bytes of the body; `undefined` where they are not announced, 0 where there can be no body. */
   readonly contentLength: number | undefined;
 }

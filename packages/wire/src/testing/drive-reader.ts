@@ -45,6 +45,8 @@ export function driveReader(stream: Uint8Array, drive: Drive): Reading {
     value: () => String(summed),
   };
   reader.expect(drive.method, into, digest);
+  // What an earlier response may have left behind.
+  Buffer.from(reader.buffer().buffer).fill('\r\n\r\n');
   let reading: Reading;
   try {
     let at = 0;
@@ -67,9 +69,12 @@ export function driveReader(stream: Uint8Array, drive: Drive): Reading {
     const lent = head.status < 300 && into !== undefined;
     if (lent && summed !== reader.bodyBytes) throw new Error('the digest missed bytes');
     if (reader.digest !== (lent ? String(summed) : undefined)) throw new Error('the digest is not that of the body');
+    const headers = new Map(head.headers);
+    for (const [name, value] of headers)
+      if (head.headers.get(name) !== value) throw new Error(`${name} is ${value} or not, by how it is asked for`);
     reading = {
       status: head.status,
-      headers: head.headers,
+      headers,
       body: Buffer.from(lent ? into.subarray(0, reader.bodyBytes) : reader.body).toString('latin1'),
       bodyBytes: reader.bodyBytes,
       reusable: done && reusable,

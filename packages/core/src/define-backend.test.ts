@@ -321,6 +321,23 @@ describe('life', () => {
     expect([opens, backend.state]).toEqual([2, 'open']);
   });
 
+  test('an opening that throws before it gives a promise is a failed one too', async () => {
+    let opens = 0;
+    const backend = defineBackend(
+      driverWith({
+        open: () => {
+          opens += 1;
+          if (opens === 1) throw new KvferryError('CONNECTION', 'not yet');
+          return Promise.resolve();
+        },
+      }),
+    );
+    expect(await codeOf(backend.open())).toBe('CONNECTION');
+    expect(backend.state).toBe('new');
+    await backend.open();
+    expect([opens, backend.state]).toEqual([2, 'open']);
+  });
+
   test('who aborts open leaves the others waiting; the last to leave ends it', async () => {
     let signal: AbortSignal | undefined;
     const started = Promise.withResolvers<void>();

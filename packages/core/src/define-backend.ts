@@ -84,9 +84,11 @@ class DefinedBackend implements RemoteBackend {
   #startOpening(): Opening {
     this.#state = 'opening';
     const controller = new AbortController();
+    // A driver may throw before it gives a promise: the opening must not have failed before it is known as the one under way.
+    const opened = (async () => this.#driver.open(controller.signal))();
     const done = (async () => {
       try {
-        await this.#driver.open(controller.signal);
+        await opened;
       } catch (thrown) {
         if (this.#state !== 'opening') throw this.#notOpen('open');
         this.#state = 'new';

@@ -428,6 +428,48 @@ describe('life', () => {
     expect(await first).toBe('ABORTED');
     expect([opens, backend.state]).toEqual([2, 'open']);
   });
+
+  test('an opening that succeeds although all have left it is the answer to who comes then', async () => {
+    let opens = 0;
+    const started = Promise.withResolvers<void>();
+    const backend = defineBackend(
+      driverWith({
+        open: () => {
+          opens += 1;
+          return started.promise;
+        },
+      }),
+    );
+    const controller = new AbortController();
+    const first = codeOf(backend.open({ signal: controller.signal }));
+    controller.abort();
+    const second = codeOf(backend.open());
+    started.resolve();
+    expect(await Promise.all([first, second])).toEqual(['resolved', 'resolved']);
+    expect([opens, backend.state]).toEqual([1, 'open']);
+  });
+
+  test('who aborts while an opening that was left is still ending is ABORTED, and nothing is opened', async () => {
+    let opens = 0;
+    const ended = Promise.withResolvers<void>();
+    const backend = defineBackend(
+      driverWith({
+        open: () => {
+          opens += 1;
+          return ended.promise;
+        },
+      }),
+    );
+    const controllers = [new AbortController(), new AbortController()];
+    const codes = controllers.map((controller) => {
+      const code = codeOf(backend.open({ signal: controller.signal }));
+      controller.abort();
+      return code;
+    });
+    ended.reject(new Error('ended'));
+    expect(await Promise.all(codes)).toEqual(['ABORTED', 'ABORTED']);
+    expect([opens, backend.state]).toEqual([1, 'new']);
+  });
 });
 
 describe('list', () => {

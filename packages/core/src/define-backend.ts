@@ -72,10 +72,10 @@ class DefinedBackend implements RemoteBackend {
   }
 
   async open(options: CallOptions = {}): Promise<void> {
-    if (this.#state === 'open') return;
-    if (options.signal?.aborted) throw this.#aborted('open', options.signal);
     // One that its callers have left is ending: it is nobody else's answer.
     while (this.#opening?.controller.signal.aborted) await Promise.allSettled([this.#opening.done]);
+    if (this.#state === 'open') return;
+    if (options.signal?.aborted) throw this.#aborted('open', options.signal);
     if (this.#state === 'closing' || this.#state === 'closed') throw this.#notOpen('open');
     this.#opening ??= this.#startOpening();
     await waitForOpening(this.#opening, options.signal, () => this.#aborted('open', options.signal));

@@ -509,6 +509,26 @@ describe('list', () => {
     expect(await entries.next()).toEqual({ done: true, value: undefined });
   });
 
+  test('one that is left before its first entry takes no other call with it', async () => {
+    const order: string[] = [];
+    const backend = await opened({
+      stat: async (batch) => {
+        await new Promise((resolve) => batch.signal.addEventListener('abort', resolve));
+        order.push('quiet');
+      },
+      close: async () => {
+        order.push('closed');
+      },
+    });
+    const call = backend.stat(['a']);
+    const entries = backend.list()[Symbol.asyncIterator]();
+    await entries.return?.();
+    expect(await entries.next()).toEqual({ done: true, value: undefined });
+    await backend.close();
+    expect(order).toEqual(['quiet', 'closed']);
+    expect(await call).toMatchObject([{ error: { code: 'ABORTED' } }]);
+  });
+
   test("the caller's abort ends it", async () => {
     const { driver, left } = endless();
     const controller = new AbortController();

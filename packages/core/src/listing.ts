@@ -60,7 +60,9 @@ export class Listing implements AsyncIterator<ListEntry> {
 
   async return(): Promise<IteratorResult<ListEntry>> {
     await this.quiet;
-    await this.#finish();
+    // One that never began is nothing that could end.
+    if (this.#state === 'new') this.#state = 'done';
+    else await this.#finish();
     return { done: true, value: undefined };
   }
 

@@ -30,6 +30,8 @@ describe('file names', () => {
     ['~tmp', '%7etmp.kv'],
     ['con/nul.txt', '%63on/%6eul.txt.kv'],
     ['console', 'console.kv'],
+    ['lostFound/x', '%6cost+found/x.kv'],
+    ['lostFounds', 'lost+founds.kv'],
     ['x'.repeat(240), `${'x'.repeat(240)}.kv`],
     ['x'.repeat(241), `${'x'.repeat(240)}~/x.kv`],
     [`${'X'.repeat(121)}/y`, `${'+x'.repeat(120)}~/+x/y.kv`],
@@ -109,8 +111,21 @@ describe('file names', () => {
       '~tmp/1-0123456789abcdef.part',
     ];
     for (const fileName of foreign) expect([fileName, keyOfFileName(fileName)]).toEqual([fileName, undefined]);
-    expect(keyPrefixOfFolder('~tmp')).toBeUndefined();
-    expect(keyPrefixOfFolder('Photos')).toBeUndefined();
+  });
+
+  test.each([
+    '~tmp',
+    'Photos',
+    // Of the file system: snapshots, and what its checker found, where only the superuser may look.
+    '.snapshot',
+    '.snapshot/hourly',
+    'lost+found',
+    'con',
+    'x.kv',
+    '%61',
+    `${'x'.repeat(10)}~`,
+  ])('folder %s holds no keys', (folder) => {
+    expect(keyPrefixOfFolder(folder)).toBeUndefined();
   });
 
   test('of any text never give a key that has another name', () => {

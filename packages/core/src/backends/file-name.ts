@@ -22,7 +22,8 @@ export function keyOfFileName(path: string): Key | undefined {
 /** Gives what the keys of all files under a folder begin with, or `undefined` for a folder that holds none of ours. */
 export function keyPrefixOfFolder(path: string): string | undefined {
   if (path === '') return '';
-  return path.endsWith(CONTINUED) ? decode(path.slice(0, -CONTINUED.length)) : decode(`${path}/`);
+  const start = path.endsWith(CONTINUED) ? decode(path.slice(0, -CONTINUED.length)) : decode(`${path}/`);
+  return start !== undefined && fileNameOf(start + LONGEST_CHARACTER).startsWith(`${path}/`) ? start : undefined;
 }
 
 const FILE_SUFFIX = '.kv';
@@ -30,6 +31,8 @@ const CONTINUED = '~';
 
 /** File systems take 255 bytes as one name; the rest is room for the suffix and for one escaped character more. */
 const MAX_NAME_LENGTH = 240;
+/** Twelve characters when encoded: more than any name that goes on in a folder of its own has room for. */
+const LONGEST_CHARACTER = '\u{10000}';
 
 /**
  * What does not stand for itself. A dot does not at the start (hidden files), at the end (Windows drops it), nor where it would give a
@@ -38,23 +41,23 @@ const MAX_NAME_LENGTH = 240;
 const escaped = /^\.|\.$|\.(?=kv$)|[^a-z0-9._@=,-]/gu;
 /** One character of the key in its encoded form: an upper-case letter, one or more bytes of UTF-8, or itself. */
 const encodedCharacter = /\+.|%[c-f].(?:%[89ab].)+|%..|./g;
-/** Names that Windows keeps for devices, with and without an extension. */
-const deviceName = /^(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/;
+/** Names that Windows keeps for devices, with and without an extension, and the folder that Linux keeps for its file system checker. */
+const reservedName = /^(?:(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)|lost\+found$)/;
 const encodedText = /^(?:\+[a-z]|%[0-9a-f]{2}|[a-z0-9._@=,/-])*$/;
 
 function encodeSegment(segment: string): string {
   const text = segment.replace(escaped, escapeCharacter);
-  if (text.length <= MAX_NAME_LENGTH) return withoutDeviceName(text);
+  if (text.length <= MAX_NAME_LENGTH) return withoutReservedName(text);
   const names: string[] = [];
   let name = '';
   for (const [character] of text.matchAll(encodedCharacter)) {
     if (name.length + character.length > MAX_NAME_LENGTH) {
-      names.push(withoutDeviceName(name) + CONTINUED);
+      names.push(withoutReservedName(name) + CONTINUED);
       name = '';
     }
     name += character;
   }
-  return [...names, withoutDeviceName(name)].join('/');
+  return [...names, withoutReservedName(name)].join('/');
 }
 
 function escapeCharacter(character: string): string {
@@ -65,8 +68,8 @@ function percentOf(character: string): string {
   return Buffer.from(character).toString('hex').replace(/../g, '%$&');
 }
 
-function withoutDeviceName(name: string): string {
-  return deviceName.test(name) ? percentOf(name.charAt(0)) + name.slice(1) : name;
+function withoutReservedName(name: string): string {
+  return reservedName.test(name) ? percentOf(name.charAt(0)) + name.slice(1) : name;
 }
 
 function decode(path: string): string | undefined {

@@ -152,6 +152,15 @@ describe('opening', () => {
 });
 
 describe('what is not of the store', () => {
+  test.skipIf(process.getuid?.() === 0)('that may not be read (not as root) is named by list', async () => {
+    const { folder, backend } = store();
+    await mkdir(join(folder, 'store/kv1'), { mode: 0 });
+    const error = await rejection(collect(backend.list()));
+    await chmod(join(folder, 'store/kv1'), 0o700);
+    expect(error).toMatchObject({ code: 'PERMISSION_DENIED' });
+    expect(error?.message).toContain(join(folder, 'store/kv1'));
+  });
+
   test('is passed over by list', async () => {
     const { folder, backend } = store();
     await backend.put([{ key: 'ours', parts: [patterned(3, 1)] }]);

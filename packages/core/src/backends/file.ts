@@ -224,7 +224,7 @@ class FileDriver implements BackendDriver {
     } catch (thrown) {
       // Deleted since its folder was read.
       if (errnoOf(thrown) === 'ENOENT') return undefined;
-      throw thrown;
+      throw fileError(thrown, join(this.#folder, path));
     }
   }
 
@@ -314,7 +314,7 @@ async function removeIfThere(path: string): Promise<void> {
 async function* pagesOf(folder: string): AsyncGenerator<Dirent[]> {
   const entries = await opendir(folder, { bufferSize: LIST_PAGE }).catch((thrown: unknown) => {
     if (errnoOf(thrown) === 'ENOENT') return [];
-    throw thrown;
+    throw fileError(thrown, folder);
   });
   let page: Dirent[] = [];
   for await (const entry of entries) {

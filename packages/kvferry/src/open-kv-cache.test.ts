@@ -56,6 +56,18 @@ test('what one cache stores another of the same configuration loads', async () =
   });
 });
 
+test('times longer than any timer are as good as for ever', async () => {
+  const file = await configFile(
+    'remote_url: "memory://here"\nblocking_timeout_secs: 100000000\npin_timeout_sec: 100000000\n',
+  );
+  await withCache(file, async (cache) => {
+    const prefetch = cache.prefetch(tokens);
+    expect(await prefetch.loaded).toMatchObject({ hitTokens: 0, end: { status: 'miss' } });
+    await cache.store(tokens, [tensor(1), tensor(2)]);
+    expect(await loadAll(cache)).toMatchObject({ hitTokens: 8, fills: [1, 2] });
+  });
+});
+
 test('a corrupt chunk that a retrieve has met is replaced by the next store', async () => {
   const simulator = await startSimulator({ buckets: ['my-bucket'] });
   onTestFinished(() => simulator.close());

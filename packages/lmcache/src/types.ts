@@ -45,6 +45,7 @@ export interface LmcacheConfig {
   /** `undefined`: no remote. */
   readonly remoteUrl: string | undefined;
   readonly remoteSerde: 'naive';
+  /** At most 24 days, which stand for ever: no timer is longer. So with `pinTimeoutMs`. */
   readonly blockingTimeoutMs: number;
   readonly pinTimeoutMs: number;
   readonly enableAsyncLoading: boolean;

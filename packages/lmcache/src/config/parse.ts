@@ -74,6 +74,9 @@ function unusedPlaceholders({ text, file, placeholders }: ParseInput, filled: Re
     );
 }
 
+/** 24 days: a timer of Node's takes 2^31 - 1 ms at most, and whoever writes more means for ever. */
+const FOR_EVER_MS = 24 * 86_400_000;
+
 function configOf(settings: Settings, hasAddress: boolean): LmcacheConfig {
   const number = (path: string): number => {
     const { value, spec } = settings.get(path);
@@ -94,8 +97,8 @@ function configOf(settings: Settings, hasAddress: boolean): LmcacheConfig {
     saveUnfullChunk: isOn('save_unfull_chunk'),
     remoteUrl: hasAddress ? text('remote_url') : undefined,
     remoteSerde: 'naive',
-    blockingTimeoutMs: number('blocking_timeout_secs') * 1000,
-    pinTimeoutMs: number('pin_timeout_sec') * 1000,
+    blockingTimeoutMs: Math.min(number('blocking_timeout_secs') * 1000, FOR_EVER_MS),
+    pinTimeoutMs: Math.min(number('pin_timeout_sec') * 1000, FOR_EVER_MS),
     enableAsyncLoading: isOn('enable_async_loading'),
     minRetrieveTokens: Math.max(0, Number(settings.get('min_retrieve_tokens').value ?? 0)),
     hashAlgorithm: text('pre_caching_hash_algorithm') ?? 'builtin',

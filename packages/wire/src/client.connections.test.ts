@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { trustedCertificate } from './testing/h2-server.ts';
 import { failureOf, get, openClient, originOf, put, textOf } from './testing/open-client.ts';
 import { type Script, startRawServer } from './testing/raw-server.ts';
 
@@ -156,6 +157,28 @@ test('bytes behind a response end the connection, not the response', async () =>
   expect(client.stats.openConnections).toBe(0);
   expect((await client.request(get(origin))).reusedConnection).toBe(false);
 });
+
+test.each(['http', 'https'] as const)(
+  'bytes behind a body that fills the memory lent for it are no response (%s)',
+  async (scheme) => {
+    const { ca, certificate } = await trustedCertificate();
+    const server = await startRawServer(
+      async (peer) => {
+        await peer.request();
+        const head = 'HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n';
+        await peer.send(`${head}${'o'.repeat(20_000)}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil`);
+      },
+      scheme === 'https' ? { certificate } : {},
+    );
+    const client = openClient({ ca });
+    const origin = originOf(server, scheme);
+    const into = new Uint8Array(20_000);
+    const first = await client.request(get(origin, { into }));
+    expect([first.bodyBytes, client.stats.openConnections]).toEqual([20_000, 0]);
+    const second = await client.request(get(origin, { into }));
+    expect([second.bodyBytes, second.reusedConnection]).toEqual([20_000, false]);
+  },
+);
 
 test('bytes on an idle connection end it', async () => {
   const server = await startRawServer(async (peer) => {

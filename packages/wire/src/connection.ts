@@ -72,8 +72,10 @@ export class Connection implements Holder {
   #exchanges = 0;
   #firstByteMs = 0;
   #reads = 0;
+  /** What the read under way has room for. */
+  #roomBytes = 0;
   #idleUntilMs = Number.POSITIVE_INFINITY;
-  /** What the exchange ends with when the socket has closed. */
+  /** What the exchange ends with: when the socket has closed, or nothing has come behind it. */
   #response: WireResponse | undefined;
   #failure: unknown;
   #socketError: Error | undefined;
@@ -174,10 +176,19 @@ export class Connection implements Holder {
     if (this.#state === 'busy') this.#fail(this.#timeoutError('upload'));
   };
 
-  readonly #nextBuffer = (): Uint8Array => this.#reader.buffer();
+  readonly #nextBuffer = (): Uint8Array => {
+    const buffer = this.#reader.buffer();
+    this.#roomBytes = buffer.length;
+    return buffer;
+  };
 
   readonly #received = (byteLength: number): boolean => {
     if (this.#state === 'closing') return true;
+    if (this.#response !== undefined) {
+      // Behind a whole response.
+      this.#destroy();
+      return true;
+    }
     const nowMs = performance.now();
     if (this.#reads++ === 0) this.#firstByteMs = nowMs;
     try {
@@ -186,14 +197,14 @@ export class Connection implements Holder {
       this.#fail(error);
       return true;
     }
-    if (this.#reader.done) this.#finish(nowMs);
+    if (this.#reader.done) this.#finish(nowMs, byteLength === this.#roomBytes);
     else if (this.#upload === undefined || this.#upload.done)
       this.#deadline.set(nowMs, this.#settings.timeouts.stallMs);
     return true;
   };
 
-  /** The response is whole, or nobody asked for what came. */
-  #finish(nowMs: number): void {
+  /** The response is whole, or nobody asked for what came. `mayHoldMore`: the kernel may hold what came behind it. */
+  #finish(nowMs: number, mayHoldMore: boolean): void {
     const exchange = this.#exchange;
     const head = this.#reader.head;
     if (exchange === undefined || head === undefined) {
@@ -218,6 +229,24 @@ export class Connection implements Holder {
       this.#destroy();
       return;
     }
+    if (!mayHoldMore) {
+      this.#keep(exchange, response, idleMs);
+      return;
+    }
+    // A body in lent memory is read to its last byte and no further. Behind a read that was full the socket is read again in this turn: what
+    // comes then would be taken for the response to the next request.
+    this.#response = response;
+    this.#deadline.clear();
+    setImmediate(() => {
+      if (this.#state !== 'busy') return;
+      this.#response = undefined;
+      this.#keep(exchange, response, idleMs);
+    });
+  }
+
+  /** Hands the response over, and keeps the connection for another exchange. */
+  #keep(exchange: Exchange, response: WireResponse, idleMs: number): void {
+    const nowMs = response.timing.endMs;
     this.#exchange = undefined;
     this.#upload = undefined;
     this.#state = 'idle';
@@ -229,7 +258,7 @@ export class Connection implements Holder {
   }
 
   readonly #ended = (): void => {
-    if (this.#state !== 'busy') {
+    if (this.#state !== 'busy' || this.#response !== undefined) {
       this.#destroy();
       return;
     }
@@ -239,7 +268,7 @@ export class Connection implements Holder {
       this.#fail(error);
       return;
     }
-    this.#finish(performance.now());
+    this.#finish(performance.now(), false);
   };
 
   readonly #timeUp = (): void => {

@@ -31,7 +31,10 @@ export class AddressBook {
     const { addresses } = entry;
     const ageMs = nowMs - entry.foundAtMs;
     if (addresses !== undefined && ageMs < freshMs) return addresses;
-    entry.asking ??= this.#ask(host, entry);
+    // Not within #ask, which may be over before it has answered: a `resolve` that throws ends it at once.
+    entry.asking ??= this.#ask(host, entry).finally(() => {
+      entry.asking = undefined;
+    });
     if (addresses === undefined || ageMs > staleMs) return entry.asking;
     entry.asking.catch(ignore);
     return addresses;
@@ -49,8 +52,6 @@ export class AddressBook {
       if (WireError.is(error)) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       throw new WireError('DNS', `the host name ${host} does not resolve: ${reason}`, { cause: error });
-    } finally {
-      entry.asking = undefined;
     }
   }
 }

@@ -10,7 +10,7 @@ export type Resolve = (host: string) => Promise<readonly ResolvedAddress[]>;
  * Addresses of host names, asked for at most every 10 s per name.
  *
  * Once they are older than that, the next request has them asked for again, and goes on with those it knows: only a name that has been out
- * of use for a minute is waited for. Where asking again fails, the old ones stay.
+ * of use for a minute is waited for. Where asking again fails, the old ones stay, for as long as the name is in use.
  */
 export class AddressBook {
   readonly #resolve: Resolve;
@@ -24,20 +24,28 @@ export class AddressBook {
   find(host: string, nowMs: number): readonly ResolvedAddress[] | Promise<readonly ResolvedAddress[]> {
     let entry = this.#entries.get(host);
     if (entry === undefined) {
-      entry = { addresses: literal(host), foundAtMs: nowMs, asking: undefined };
-      if (entry.addresses !== undefined) entry.foundAtMs = Number.POSITIVE_INFINITY;
+      const addresses = literal(host);
+      const askedAtMs = addresses === undefined ? nowMs : Number.POSITIVE_INFINITY;
+      entry = { addresses, askedAtMs, usedAtMs: nowMs, asking: undefined };
       this.#entries.set(host, entry);
     }
-    const { addresses } = entry;
-    const ageMs = nowMs - entry.foundAtMs;
-    if (addresses !== undefined && ageMs < freshMs) return addresses;
+    const unusedMs = nowMs - entry.usedAtMs;
+    entry.usedAtMs = nowMs;
+    if (entry.addresses !== undefined && nowMs - entry.askedAtMs < freshMs) return entry.addresses;
+    if (unusedMs > staleMs) entry.addresses = undefined;
+    entry.asking ??= this.#startAsking(host, entry, nowMs);
+    return entry.addresses ?? entry.asking;
+  }
+
+  #startAsking(host: string, entry: Entry, nowMs: number): Promise<readonly ResolvedAddress[]> {
+    entry.askedAtMs = nowMs;
     // Not within #ask, which may be over before it has answered: a `resolve` that throws ends it at once.
-    entry.asking ??= this.#ask(host, entry).finally(() => {
+    const asking = this.#ask(host, entry).finally(() => {
       entry.asking = undefined;
     });
-    if (addresses === undefined || ageMs > staleMs) return entry.asking;
-    entry.asking.catch(ignore);
-    return addresses;
+    // Perhaps nobody waits for it.
+    asking.catch(ignore);
+    return asking;
   }
 
   async #ask(host: string, entry: Entry): Promise<readonly ResolvedAddress[]> {
@@ -45,7 +53,6 @@ export class AddressBook {
       const found = await this.#resolve(host);
       if (found.length === 0) throw new Error('it has no address');
       entry.addresses = found;
-      entry.foundAtMs = performance.now();
       return found;
     } catch (error) {
       // Of the calling thread, which has said so already.
@@ -58,7 +65,9 @@ export class AddressBook {
 
 interface Entry {
   addresses: readonly ResolvedAddress[] | undefined;
-  foundAtMs: number;
+  /** When it was last asked for, whatever came of it. */
+  askedAtMs: number;
+  usedAtMs: number;
   asking: Promise<readonly ResolvedAddress[]> | undefined;
 }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
@@ -51,6 +52,31 @@ test('says in one line of JSON where it is, serves there, and ends with its stan
   expect(await got.Body?.transformToString()).toBe('hello');
   child.stdin?.end();
   expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+test('ends with a standard input that is a file', async () => {
+  const child = spawn(process.execPath, [COMMAND, '--json', '--exit-with-stdin'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  expect(await output(child)).toMatchObject({ code: 0, stderr: '' });
+});
+
+test.each([[[]], [['--json']], [['--help']]])('ends without a trace where nobody reads what %j says', async (args) => {
+  const child = run(...args);
+  child.stdout?.destroy();
+  expect(await output(child)).toEqual({ code: 1, stdout: '', stderr: '' });
+});
+
+test('says in one sentence that standard output takes nothing', async ({ skip }) => {
+  if (!existsSync('/dev/full')) skip('there is no /dev/full here');
+  const full = openSync('/dev/full', 'w');
+  onTestFinished(() => closeSync(full));
+  const child = spawn(process.execPath, [COMMAND], { stdio: ['pipe', full, 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const { code, stderr } = await output(child);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^kvferry-s3-simulator: standard output: ENOSPC[^\n]*\n$/);
 });
 
 test('tells a person what to set, and ends at SIGTERM', async () => {

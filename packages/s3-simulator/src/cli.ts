@@ -44,6 +44,12 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const;
 
+// Nobody reads what is said, or there is no room for it. A pipe that was closed on purpose is nothing to complain of.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.stderr.write(`kvferry-s3-simulator: standard output: ${error.message}\n`);
+  process.exitCode = 1;
+});
+
 try {
   await main(process.argv.slice(2));
 } catch (error) {
@@ -104,14 +110,17 @@ function endWith(simulator: Simulator, withStdin: boolean): void {
     // A second signal does not wait for anything.
     if (ending) process.exit(1);
     ending = true;
-    void simulator.close().then(() => process.exit(0));
+    void simulator.close().then(() => process.exit());
+  };
+  const endUnlessEnding = (): void => {
+    if (!ending) end();
   };
   process.on('SIGINT', end);
   process.on('SIGTERM', end);
+  process.stdout.once('error', endUnlessEnding);
   if (withStdin) {
-    process.stdin.once('close', () => {
-      if (!ending) end();
-    });
+    // A file, /dev/null among them, ends and never closes; a broken pipe closes and never ends.
+    process.stdin.once('end', endUnlessEnding).once('close', endUnlessEnding);
     process.stdin.resume();
   }
 }

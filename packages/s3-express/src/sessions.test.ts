@@ -127,6 +127,26 @@ test('who may not open sessions hears of it with the first request, and what to 
   expect(result.error.message).not.toContain('s3cret');
 });
 
+test('a listing holds no slot that the session it waits for needs', async () => {
+  const simulator = await startZone();
+  const backend = await openBackend(simulator, { maxRequestsInFlight: 1 });
+  await useOnce(backend, 'k');
+  // The SDK is loaded: nothing but the slot is waited for.
+  for await (const { key } of backend.list()) expect(key).toBe('k');
+  simulator.addFault({ match: { key: 'k' }, effect: { kind: 'status', status: 403, code: 'InvalidToken' } });
+  const refused = backend.get([{ key: 'k', into: new Uint8Array(VALUE.length) }]);
+  const list = async (): Promise<string[]> => {
+    const keys: string[] = [];
+    for await (const { key } of backend.list()) keys.push(key);
+    return keys;
+  };
+  // Its slot becomes free with the answer that ends the session.
+  const listed = list();
+  expect(await refused).toMatchObject([{ status: 'hit' }]);
+  expect(await listed).toEqual(['k']);
+  expect(sessionRequests(simulator)).toBe(2);
+});
+
 test('a bucket that is not there is NAMESPACE_NOT_FOUND, for stat too', async () => {
   const backend = await openBackend(await startZone(), { bucket: 'other--use1-az4--x-s3' });
   const results = [

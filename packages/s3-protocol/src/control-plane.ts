@@ -5,6 +5,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { Operation } from '@kvferry/core';
 import type { WireTimeouts } from '@kvferry/wire';
 import { orAborted } from './abort.ts';
+import { admit } from './admission.ts';
 import { type Attempts, Refusal } from './attempts.ts';
 import { endpointUrl } from './endpoint.ts';
 import { type ErrorContext, judgeAnswer } from './errors.ts';
@@ -52,6 +53,8 @@ export interface ControlPlaneParts {
 export class ControlPlane {
   readonly #parts: ControlPlaneParts;
   #loading: Promise<{ readonly sdk: Sdk; readonly client: S3Client }> | undefined;
+  /** Of the request that was admitted last. */
+  #credentials: S3Credentials | undefined;
 
   constructor(parts: ControlPlaneParts) {
     this.#parts = parts;
@@ -98,8 +101,8 @@ export class ControlPlane {
     request: (parts: ControlRequest) => Promise<T>,
   ): Promise<T> {
     const { clock, context, credentials, limiter } = this.#parts;
-    const used = await orAborted(Promise.resolve(credentials.get(signal)), signal);
-    await limiter.acquire(signal);
+    const used = await admit(limiter, credentials, signal);
+    if (used !== 'anonymous') this.#credentials = used;
     const startMs = performance.now();
     let httpStatus = 200;
     let errorCode: string | undefined;
@@ -178,7 +181,8 @@ export class ControlPlane {
     const { credentials } = this.#parts;
     if ((await credentials.get()) === 'anonymous') return { signer: { sign: async (request) => request } };
     const current = async () => {
-      const { accessKeyId, secretAccessKey, sessionToken } = (await credentials.get()) as S3Credentials;
+      // The provider may make whoever asks wait for a slot, and here one is held already.
+      const { accessKeyId, secretAccessKey, sessionToken } = this.#credentials as S3Credentials;
       const pair =
         sessionToken === undefined ? { accessKeyId, secretAccessKey } : { accessKeyId, secretAccessKey, sessionToken };
       // The SDK keeps what does not expire, and asks again for what expires within five minutes. The provider keeps

@@ -1,6 +1,7 @@
 import { KvferryError, type Operation } from '@kvferry/core';
 import { type WireClient, WireError, type WireResponse } from '@kvferry/wire';
 import { orAborted } from './abort.ts';
+import { admit } from './admission.ts';
 import { type Attempt, type Attempts, Refusal } from './attempts.ts';
 import type { RequestTarget } from './endpoint.ts';
 import { readErrorDocument } from './error-body.ts';
@@ -107,9 +108,8 @@ export class DataPlane {
   /** Makes one request, from its slot to its answer, whatever that is. */
   async #send<Result>(request: ObjectRequest<Result>, attempt: Attempt): Promise<Sent> {
     const { limiter, signer, clock, target, wire, makeFreshWire, emptyPayloadHash } = this.#parts;
-    const pending = this.#parts.credentials.get(request.signal);
-    const credentials = pending instanceof Promise ? await orAborted(pending, request.signal) : pending;
-    if (!limiter.tryAcquire()) await limiter.acquire(request.signal);
+    const admission = admit(limiter, this.#parts.credentials, request.signal);
+    const credentials = admission instanceof Promise ? await admission : admission;
     const startMs = performance.now();
     let fresh: WireClient | undefined;
     try {

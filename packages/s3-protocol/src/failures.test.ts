@@ -235,6 +235,27 @@ it('one lost item does not lose the others', async () => {
   ]);
 });
 
+it.each(['', '<Key></Key>', '<Key>another</Key>'])(
+  'a bulk delete that fails for nobody it was asked about has deleted nothing: %j',
+  async (key) => {
+    const server = createHttpServer((request, response) => {
+      request.resume();
+      response
+        .writeHead(200, { 'content-type': 'application/xml' })
+        .end(`<DeleteResult><Error>${key}<Code>InternalError</Code></Error></DeleteResult>`);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
+    const { store } = await storeWithValue();
+    const backend = await openBackend(store, { endpoint: { port: (server.address() as AddressInfo).port } });
+    const error = { code: 'UNKNOWN', reason: expect.stringContaining('InternalError') };
+    expect(await backend.delete(['a', 'b'])).toMatchObject([
+      { status: 'failed', error },
+      { status: 'failed', error },
+    ]);
+  },
+);
+
 describe('a store that is set up otherwise than the options say', () => {
   const message = (text: RegExp) => ({ status: 'failed', error: { reason: expect.stringMatching(text) } });
 

@@ -56,6 +56,21 @@ describe('the default chain', () => {
   });
 });
 
+it.each([
+  ['AWS_ACCESS_KEY_ID', 'access key id'],
+  ['AWS_SECRET_ACCESS_KEY', 'secret access key'],
+  ['AWS_SESSION_TOKEN', 'session token'],
+])('a line break at the end of %s is named before any request, and the value not shown', async (name, what) => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAEXAMPLE0000ENV');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'from-environment');
+  vi.stubEnv('AWS_SESSION_TOKEN', 'token');
+  vi.stubEnv(name, 'copied-from-a-file\n');
+  await expect(credentialProvider('default').get()).rejects.toMatchObject({
+    code: 'UNAUTHENTICATED',
+    reason: `the ${what} that comes from environment holds a line break, which no key has: take it out there`,
+  });
+});
+
 describe('a profile', () => {
   async function sharedFile(text: string): Promise<void> {
     const folder = await mkdtemp(join(tmpdir(), 'kvferry-aws-'));

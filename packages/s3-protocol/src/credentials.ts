@@ -101,9 +101,10 @@ async function loadFromChain(): Promise<LoadedCredentials> {
   const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
   // An empty variable counts as none, as with every variable of AWS.
   const profile = process.env.AWS_PROFILE || 'default';
+  let found: SdkCredentials;
   try {
     // A chain of its own for each load, and files read anew: the SDK's keeps what it once found.
-    return loaded(await fromNodeProviderChain({ ignoreCache: true })(), profile);
+    found = await fromNodeProviderChain({ ignoreCache: true })();
   } catch (thrown) {
     const metadata =
       process.env.AWS_EC2_METADATA_DISABLED === 'true'
@@ -116,12 +117,14 @@ async function loadFromChain(): Promise<LoadedCredentials> {
         'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the option `credentials`: { accessKeyId, secretAccessKey }, { awsProfile }, or "anonymous" for a public bucket',
     );
   }
+  return loaded(found, profile);
 }
 
 async function loadFromProfile(profile: string): Promise<LoadedCredentials> {
   const { fromIni } = await import('@aws-sdk/credential-providers');
+  let found: SdkCredentials;
   try {
-    return loaded(await fromIni({ profile, ignoreCache: true })(), profile);
+    found = await fromIni({ profile, ignoreCache: true })();
   } catch (thrown) {
     throw noCredentials(
       thrown,
@@ -130,6 +133,7 @@ async function loadFromProfile(profile: string): Promise<LoadedCredentials> {
         'Add the profile there, sign in again where it is one of SSO (`aws sso login`), or name another by the option `credentials`: { awsProfile }',
     );
   }
+  return loaded(found, profile);
 }
 
 function noCredentials(thrown: unknown, reason: (problem: string) => string): KvferryError {
@@ -152,6 +156,13 @@ interface SdkCredentials {
 }
 
 function loaded(credentials: SdkCredentials, profile: string): LoadedCredentials {
+  const origin = originOf(Object.keys(credentials.$source ?? {}), profile);
+  // Of a secret made of a file, mostly. It would break the request, or its signature.
+  const broken = NAMES.find(([field]) => /[\r\n]/.test(credentials[field] ?? ''))?.[1];
+  if (broken !== undefined) {
+    const reason = `the ${broken} that comes from ${origin} holds a line break, which no key has: take it out there`;
+    throw new KvferryError('UNAUTHENTICATED', reason);
+  }
   return {
     credentials: {
       accessKeyId: credentials.accessKeyId,
@@ -159,9 +170,15 @@ function loaded(credentials: SdkCredentials, profile: string): LoadedCredentials
       sessionToken: credentials.sessionToken,
       expiresAtMs: credentials.expiration?.getTime(),
     },
-    origin: originOf(Object.keys(credentials.$source ?? {}), profile),
+    origin,
   };
 }
+
+const NAMES = [
+  ['accessKeyId', 'access key id'],
+  ['secretAccessKey', 'secret access key'],
+  ['sessionToken', 'session token'],
+] as const;
 
 /** By the SDK's features. A profile that leads on has its own among those of what it leads to. */
 function originOf(features: readonly string[], profile: string): string {

@@ -62,6 +62,9 @@ describe('checkConnectionOptions', () => {
     [{ credentials: { accessKeyId: 'a' } }, '`credentials.secretAccessKey` is missing'],
     [{ credentials: { accessKeyId: 'a', secretKey: 'b' } }, 'no option `credentials.secretKey`'],
     [{ credentials: { awsProfile: '' } }, '`credentials.awsProfile`'],
+    [{ credentials: { accessKeyId: 'a', secretAccessKey: 'b', sessionToken: '' } }, 'leave it out'],
+    [{ credentials: { accessKeyId: 'a', secretAccessKey: 'b', sessionToken: 5 } }, '`credentials.sessionToken` is'],
+    [{ credentials: { accessKeyId: 'a', secretAccessKey: 'b', sessionToken: 'c\n' } }, 'holds white space'],
   ])('refuses %j', (options, message) => {
     expect(() => check(options)).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) }),

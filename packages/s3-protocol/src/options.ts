@@ -126,6 +126,12 @@ function checkCredentials(source: CredentialSource | undefined, fail: Fail): voi
     // A line break from a copied file would break the request; the value itself is never shown.
     if (/\s/.test(value)) fail(`\`credentials.${name}\` holds white space`);
   }
+  const { sessionToken } = source;
+  if (sessionToken === undefined) return;
+  if (typeof sessionToken !== 'string' || sessionToken === '') {
+    fail('`credentials.sessionToken` is the token of temporary keys; leave it out where there is none');
+  }
+  if (/\s/.test(sessionToken)) fail('`credentials.sessionToken` holds white space');
 }
 
 function checkMultipart(multipart: S3ConnectionOptions['multipart'], fail: Fail): void {

@@ -12,7 +12,7 @@ export interface FoundWays {
 }
 
 /** What says nothing about addressing, and keeps everything else from being found out. */
-const FATAL = new Set(['UNAUTHENTICATED', 'PERMISSION_DENIED', 'CONFIG_INVALID', 'ABORTED']);
+const FATAL = new Set(['UNAUTHENTICATED', 'CONFIG_INVALID', 'ABORTED']);
 
 /**
  * Finds out which ways lead to the bucket: an absent key has to be absent there, what is written has to be read, and by every other way too. Throws where no
@@ -54,6 +54,9 @@ export async function findWays(
     }
   }
   if (ways.length > 0) return { ways, findings };
+  // Not before every way was tried: a store that reads the bucket elsewhere denies what it takes for another one (MinIO, to who may use only this one).
+  const denied = problems.find(({ code }) => code === 'PERMISSION_DENIED');
+  if (denied !== undefined) throw denied;
   const [first] = problems;
   if (first === undefined)
     throw new KvferryError('CONFIG_INVALID', `no way to the bucket can be tried: ${textOf(findings)}`);

@@ -277,6 +277,28 @@ test.each<[string, Oddity, Expected]>([
   expect(simulator.listKeys(BUCKET)).toEqual([]);
 });
 
+test('a way in which the store denies another bucket is no way, and no end of the probe', async () => {
+  const { options, simulator } = await startOddStore({
+    before: ({ headers }) => (headers.host?.startsWith(`${BUCKET}.`) ? refusal(403, 'AccessDenied') : undefined),
+  });
+  const { port } = new URL(options.endpoint ?? '');
+  const report = await probe({
+    ...options,
+    endpoint: `http://s3.localhost:${port}`,
+    connectTo: { host: '127.0.0.1', port: Number(port) },
+  });
+  expect(statuses(report)).toMatchObject({
+    'addressing.virtual': 'no',
+    'addressing.path': 'yes',
+    'delete.bulk': 'yes',
+  });
+  expect(seen(report, 'addressing.virtual')).toMatch(/PERMISSION_DENIED/);
+  expect(report.profile.addressing).toEqual(['path']);
+  // What was denied was not written.
+  expect(report.leftovers).toEqual([]);
+  expect(simulator.listKeys(BUCKET)).toEqual([]);
+});
+
 test('overload is waited for, and says nothing about the store', async () => {
   const { options, simulator } = await startOddStore({});
   simulator.addFault({ match: { method: 'PUT' }, times: 2, effect: { kind: 'status', status: 503, code: 'SlowDown' } });

@@ -34,8 +34,11 @@ export class Trial {
   readonly #late = new AbortController();
   readonly #writes = new Set<Promise<unknown>>();
   readonly #unanswered = new Set<string>();
-  /** Keys by the way in which they were written: one key may have been written in two, and so to two places. */
-  readonly #own = new Map<SignedRequests, Set<string>>();
+  /**
+   * Keys by the way in which they were written: one key may have been written in two, and so to two places. `denied`: each write of it, so that nothing is
+   * there.
+   */
+  readonly #own = new Map<SignedRequests, Map<string, 'denied' | 'written'>>();
   readonly #uploads = new Map<string, { readonly way: SignedRequests; readonly key: string }>();
   #requests = 0;
   #bytes = 0;
@@ -91,14 +94,17 @@ export class Trial {
 
   async #write(way: SignedRequests, request: TrialRequest): Promise<SignedAnswer> {
     const { key } = request;
-    const own = this.#own.get(way) ?? new Set();
-    this.#own.set(way, own.add(key));
+    const own = this.#own.get(way) ?? new Map<string, 'denied' | 'written'>();
+    this.#own.set(way, own.set(key, own.get(key) ?? 'denied'));
     const { signal } = this.#late;
     const pending = way.send({ ...request, signal });
     this.#writes.add(pending);
     try {
-      return await pending;
+      const answer = await pending;
+      if (answer.status !== 403) own.set(key, 'written');
+      return answer;
     } catch (thrown) {
+      own.set(key, 'written');
       if (signal.aborted) this.#unanswered.add(key);
       throw thrown;
     } finally {
@@ -130,7 +136,9 @@ export class Trial {
       await remove(`the upload ${uploadId} of ${key}`, way, { operation: 'put', method: 'DELETE', key, query });
     }
     // Single deletes, which every store has; eight at a time.
-    const keys = [...this.#own].flatMap(([way, own]) => Array.from(own, (key) => ({ way, key })));
+    const keys = [...this.#own].flatMap(([way, own]) =>
+      [...own].flatMap(([key, state]) => (state === 'written' ? { way, key } : [])),
+    );
     const take = async (): Promise<void> => {
       for (let next = keys.pop(); next !== undefined; next = keys.pop()) {
         const { way, key } = next;

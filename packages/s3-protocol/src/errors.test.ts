@@ -89,6 +89,16 @@ describe('judgeAnswer', () => {
       code: 'NAMESPACE_NOT_FOUND',
       reason: expect.stringContaining("Set addressing: 'path'"),
     });
+    // What MinIO answers to who has rights to my-bucket alone.
+    expect(judge(403, { code: 'AccessDenied', bucketName: 'kv1' }, 'put')).toMatchObject({
+      code: 'CONFIG_INVALID',
+      reason: expect.stringMatching(
+        /^the store looked for the bucket "kv1", not "my-bucket": .*Set addressing: 'path'/,
+      ),
+    });
+    expect(judge(403, { code: 'AccessDenied', bucketName: 'my-bucket' }, 'put')).toMatchObject({
+      code: 'PERMISSION_DENIED',
+    });
     expect(judge(403, { code: 'SecondLevelDomainForbidden' })).toMatchObject({
       code: 'CONFIG_INVALID',
       reason: expect.stringContaining("set addressing: 'virtual'"),

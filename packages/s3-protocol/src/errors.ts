@@ -159,17 +159,24 @@ function neededAction(operation: Operation): string {
 }
 
 function missingBucket(soughtName: string | undefined, endpoint: S3Endpoint, said: string): string {
-  if (soughtName !== undefined && soughtName !== endpoint.bucket) {
-    return `the store looked for the bucket ${JSON.stringify(soughtName)}, not ${JSON.stringify(endpoint.bucket)}: it reads addresses another way. Set ${addressingLine(otherAddressing(endpoint))}`;
-  }
+  if (soughtName !== undefined && soughtName !== endpoint.bucket) return otherBucket(soughtName, endpoint);
   return `there is no bucket ${JSON.stringify(endpoint.bucket)} at ${endpointUrl(endpoint)}: ${said}. Check \`bucket\`, \`endpoint\` and \`region\` (in an LMCache file remote_url and extra_config.s3_region), or create it`;
+}
+
+function otherBucket(soughtName: string, endpoint: S3Endpoint): string {
+  return `the store looked for the bucket ${JSON.stringify(soughtName)}, not ${JSON.stringify(endpoint.bucket)}: it reads addresses another way. Set ${addressingLine(otherAddressing(endpoint))}`;
 }
 
 /**
  * Says that the store has read a key's first segment for the bucket, where only that explains the answer: the name is none
- * (MinIO, versitygw), or a PUT with a value was taken for one that makes a bucket, and wants a document.
+ * (MinIO, versitygw), a PUT with a value was taken for one that makes a bucket, and wants a document, or another bucket is denied (MinIO, to who has
+ * rights to this one).
  */
 function misreadAddress({ document, operation }: StoreAnswer, endpoint: S3Endpoint): string | undefined {
+  const { bucketName, code } = document;
+  if (code === 'AccessDenied' && bucketName !== undefined && bucketName !== endpoint.bucket) {
+    return otherBucket(bucketName, endpoint);
+  }
   if (endpoint.addressing !== 'virtual') return undefined;
   if (document.code !== 'InvalidBucketName' && !(document.code === 'MalformedXML' && operation === 'put')) {
     return undefined;

@@ -48,6 +48,18 @@ describe.each([
   });
 });
 
+it('lists and deletes in bulk where it reads and writes, though the SDK would ask for dotted names elsewhere', async () => {
+  const bucket = 'my.dotted.bucket';
+  const store = await startStore({ buckets: [bucket], addressing: 'host' });
+  const backend = await openBackend(store, { endpoint: { ...virtualEndpoint(store), bucket } });
+  expect(await backend.put([{ key: 'k/1', parts: [sampleBytes(3)] }])).toEqual([{ status: 'stored' }]);
+  expect(await collect(backend.list({ prefix: 'k/' }))).toMatchObject([{ key: 'k/1', byteLength: 3 }]);
+  expect(await backend.delete(['k/1', 'k/2'])).toEqual([{ status: 'deleted' }, { status: 'deleted' }]);
+  expect(new Set(store.requests.map(({ headers }) => headers.host))).toEqual(
+    new Set([`${bucket}.s3.localhost:${store.port}`]),
+  );
+});
+
 describe('put', () => {
   it('sends a gather list as one value, empty parts and empty values too', async () => {
     const store = await startStore();

@@ -174,6 +174,7 @@ export class ControlPlane {
       },
     });
     if (endpoint.addressing === 'path') putBucketIntoPath(client, endpoint);
+    else putBucketIntoHost(client, endpoint);
     return { sdk, client };
   }
 
@@ -198,18 +199,37 @@ export class ControlPlane {
  * writes a slash too many behind it.
  */
 function putBucketIntoPath(client: S3Client, { bucket, host }: S3Endpoint): void {
+  readdress(client, (request) => {
+    if (request.hostname === `${bucket}.${host}`) {
+      request.hostname = host;
+      request.path = `/${bucket}${request.path}`;
+    }
+    if (request.path.startsWith(`/${bucket}//`)) request.path = request.path.replace('//', '/');
+  });
+}
+
+/** Puts the bucket where the data plane has it. A name with dots, and one that Amazon S3 does not take, the SDK leaves in the path. */
+function putBucketIntoHost(client: S3Client, { bucket, host }: S3Endpoint): void {
+  readdress(client, (request) => {
+    if (request.hostname !== host || !request.path.startsWith(`/${bucket}/`)) return;
+    request.hostname = `${bucket}.${host}`;
+    request.path = request.path.slice(bucket.length + 1);
+  });
+}
+
+interface Address {
+  hostname: string;
+  path: string;
+}
+
+function readdress(client: S3Client, change: (request: Address) => void): void {
   client.middlewareStack.add(
     (next) => (args) => {
-      const request = args.request as { hostname: string; path: string };
-      if (request.hostname === `${bucket}.${host}`) {
-        request.hostname = host;
-        request.path = `/${bucket}${request.path}`;
-      }
-      if (request.path.startsWith(`/${bucket}//`)) request.path = request.path.replace('//', '/');
+      change(args.request as Address);
       return next(args);
     },
     // Before the Host header is written, and so before the signature.
-    { step: 'build', priority: 'high', name: 'kvferryPathAddressing' },
+    { step: 'build', priority: 'high', name: 'kvferryAddressing' },
   );
 }
 

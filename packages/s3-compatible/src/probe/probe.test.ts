@@ -347,6 +347,17 @@ test('what is not found out in time stays unknown, and the rest stands', async (
   expect(simulator.listKeys(BUCKET)).toEqual([]);
 });
 
+test.each([0, 1.5, 2 ** 31, Number.POSITIVE_INFINITY])(
+  'a limit that no timer takes is refused: %d ms',
+  async (maxMs) => {
+    const options = { bucket: BUCKET, endpoint: 'http://127.0.0.1:1', region: 'us-east-1', maxMs };
+    await expect(probe(options)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('`maxMs` is a whole number from 1 to 2147483647'),
+    });
+  },
+);
+
 describe('where nothing can be found out, the error is that of a backend', () => {
   test.each<[string, (options: ProbeOptions) => ProbeOptions, string, RegExp]>([
     [

@@ -27,6 +27,8 @@ import { PROBE_SUBJECTS, type ProbeFinding, type ProbeOptions, type ProbeReport,
 
 const DEFAULT_MAX_MS = 120_000;
 const TIDY_UP_MS = 30_000;
+/** The longest that a timer of Node takes; of anything more it makes 1 ms. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Finds out by trying what a store does, and gives a profile of it to paste into the options. It writes some 20 small keys and one or two values of 5 MiB
@@ -106,8 +108,8 @@ function targetOf(options: ProbeOptions): ProbeTarget {
   checkConnectionOptions(options, 'probe', ['endpoint', 'region', 'addressing', 'maxMs']);
   checkChoice(options.addressing, 'addressing', ['virtual', 'path'], fail);
   const { addressing, bucket, connectTo, maxMs = DEFAULT_MAX_MS } = options;
-  if (!Number.isInteger(maxMs) || maxMs < 1)
-    fail(`\`maxMs\` is a whole number of at least 1, not ${JSON.stringify(maxMs)}`);
+  if (!Number.isInteger(maxMs) || maxMs < 1 || maxMs > MAX_TIMER_MS)
+    fail(`\`maxMs\` is a whole number from 1 to ${MAX_TIMER_MS}, not ${JSON.stringify(maxMs)}`);
   checkBucket(bucket);
   const store = storeOf(options);
   const region = regionOf(options, onlyRegionOf(store.host));

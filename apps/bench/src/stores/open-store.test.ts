@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import type { RemoteBackend } from '@kvferry/core';
 import { startSimulator } from '@kvferry/s3-simulator';
@@ -119,6 +120,24 @@ test('with --live it gives the store as well', async () => {
     credentials: { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'not-a-secret', sessionToken: undefined },
     isExpress: false,
   });
+});
+
+test('authorities in the environment are nothing for a live store whose endpoint, in the environment too, is plain http', async () => {
+  const simulator = await startSimulator({ buckets: ['my-bucket'] });
+  onTestFinished(() => simulator.close());
+  const bundle = join(await temporaryFolder(), 'ca.pem');
+  await writeFile(bundle, rootCertificates[0] ?? '');
+  vi.stubEnv('AWS_CA_BUNDLE', bundle);
+  vi.stubEnv('AWS_ENDPOINT_URL_S3', simulator.url);
+  vi.stubEnv('AWS_ACCESS_KEY_ID', simulator.credentials.accessKeyId);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', simulator.credentials.secretAccessKey);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const text = `remote_url: "s3://my-bucket"\nextra_config: { s3_region: ${simulator.region} }`;
+  const store = await openStore({ ...nothing, loaded: await configured(text), live: true });
+  onTestFinished(() => store.close());
+  await store.prepare(new AbortController().signal);
+  expect(store).toMatchObject({ target: simulator.url, s3: { ca: undefined } });
+  await store.remove();
 });
 
 test("of a folder that was named, only what is the run's own is removed", async () => {

@@ -209,10 +209,11 @@ function s3TargetOf({ config, file }: LoadedConfig): S3Target {
   throw new KvferryError('INVALID_ARGUMENT', `${file} names no S3 store`);
 }
 
-async function authoritiesOf({ loaded: { config }, overrides }: ChosenStore): Promise<string | undefined> {
+async function authoritiesOf({ loaded: { config }, overrides, target }: ChosenStore): Promise<string | undefined> {
   // An empty variable counts as none, as with every variable of AWS.
   const file = config.kvferry.caFile ?? (process.env.AWS_CA_BUNDLE || undefined);
-  if (file === undefined || overrides.endpoint?.startsWith('http://')) return undefined;
+  // A live store's endpoint is its target: it may come from a variable.
+  if (file === undefined || (overrides.endpoint ?? target).startsWith('http://')) return undefined;
   return await readFile(file, 'utf8').catch((cause: Error) => {
     throw new KvferryError('CONFIG_INVALID', `the certificates in ${file} cannot be read: ${cause.message}`, { cause });
   });

@@ -111,6 +111,7 @@ describe('the map of kvferry goes before the host', () => {
       { endpoint: 'vpc.example.com', provider: 'aws' },
       { kind: 's3', bucket: 'b', endpointHost: 'vpc.example.com' },
     ],
+    ['s3://a', { bucket: 'b' }, { kind: 's3', bucket: 'b', endpointHost: 's3.us-east-1.amazonaws.com' }],
     ['s3://b.s3.example.com', { endpoint: 's3.example.com' }, { bucket: 'b', endpointHost: 's3.example.com' }],
     ['s3://a.b.s3.example.com', { endpoint: 's3.example.com' }, { bucket: 'a.b', endpointHost: 's3.example.com' }],
     ['s3://127.0.0.1:9000', { bucket: 'b' }, { kind: 's3-compatible', bucket: 'b', endpointHost: '127.0.0.1:9000' }],

@@ -99,7 +99,7 @@ function decideS3Address(input: AddressInput, hostAndPort: string): AddressDecis
     const endpointHost = host.provider === 'generic' ? own.hostAndPort : host.endpointHost;
     return decided(input, { ...host, endpointHost }, bucket, scheme, bare);
   }
-  if (bare) return decideBareBucket(input, hostAndPort, scheme);
+  if (bare) return decideBareBucket(input, input.kvferry.bucket ?? hostAndPort, scheme);
   if (input.kvferry.bucket !== undefined && named.provider === 'generic') {
     const prefix = `${input.kvferry.bucket}.`;
     const endpointHost = hostAndPort.startsWith(prefix) ? hostAndPort.slice(prefix.length) : hostAndPort;

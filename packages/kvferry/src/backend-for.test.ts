@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RemoteBackend } from '@kvferry/core';
 import { startSimulator } from '@kvferry/s3-simulator';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { backendFor, describeRemote } from './backend-for.ts';
 import { type LoadedConfig, loadConfig } from './load-config.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
@@ -119,6 +119,19 @@ test('a read of a store that answers nothing is TIMEOUT within blocking_timeout_
     await backend.close();
     await simulator.close();
   }
+});
+
+test.each([
+  ['s3://kv-bucket', ''],
+  ['s3://another', ', kvferry: { bucket: kv-bucket }'],
+])('%s alone is opened where the variables of AWS say, and described so', async (url, own) => {
+  vi.stubEnv('AWS_ENDPOINT_URL_S3', 'https://minio.example:9000');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const loaded = await configured(`remote_url: "${url}"\nextra_config: { s3_region: us-east-1${own} }\n`);
+  const backend = await backendFor(loaded);
+  await backend.close();
+  expect(backend.info).toMatchObject({ namespace: 'kv-bucket', details: { endpoint: 'https://minio.example:9000' } });
+  expect(describeRemote(loaded)).toContain('bucket kv-bucket at https://minio.example:9000, region us-east-1;');
 });
 
 test('file:// and memory:// open the stores of core', async () => {

@@ -70,7 +70,9 @@ export function describeS3(target: S3Target, config: LmcacheConfig): string {
     target.kind === 's3-compatible'
       ? `${target.kind} backend (${profileName(target, config)})`
       : `${target.kind} backend`;
-  const store = `bucket ${target.bucket} at ${target.scheme}://${target.endpointHost}, region ${target.region}`;
+  const endpoint =
+    namedEndpoint(target, config) ?? (environmentEndpoint() || `${target.scheme}://${target.endpointHost}`);
+  const store = `bucket ${target.bucket} at ${endpoint}, region ${target.region}`;
   const { http2, ioThreads, maxRequestsInFlight } = transportOf(config);
   const threads = `${ioThreads} I/O thread${ioThreads === 1 ? '' : 's'}`;
   const protocol = http2 === 'prefer' ? 'HTTP/2 where the store chooses it' : 'HTTP/1.1';
@@ -132,8 +134,15 @@ function refuseForAmazon(
 
 /** The endpoint that a configuration names. For `s3://<bucket>` alone it names none: then `AWS_ENDPOINT_URL_S3` counts, or AWS's own. */
 function namedEndpoint(target: S3Target, config: LmcacheConfig): string | undefined {
-  const isBare = config.kvferry.endpoint === undefined && config.remoteUrl === `s3://${target.bucket}`;
+  const named = config.remoteUrl?.slice('s3://'.length) ?? '';
+  // A bucket's name that is no host: it has no dots, or is given once more as `bucket`.
+  const isBare = config.kvferry.endpoint === undefined && (named === target.bucket || !/[.:[]/.test(named));
   return isBare ? undefined : `${target.scheme}://${target.endpointHost}`;
+}
+
+/** What a backend takes where no endpoint is named; an empty variable counts as none. */
+function environmentEndpoint(): string | undefined {
+  return process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL;
 }
 
 /** Where a configuration's credentials come from: its own keys, its profile, or the usual chain of AWS. */

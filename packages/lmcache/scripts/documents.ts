@@ -187,13 +187,13 @@ To LMCache, all that follows \`s3://\` is a host. kvferry tells bucket and store
 
 | \`remote_url\` | opens |
 | --- | --- |
-| \`s3://bucket\` | \`bucket\` at \`s3.<s3_region>.amazonaws.com\`. To LMCache this name does not resolve, which is a warning. |
+| \`s3://bucket\` | \`bucket\` at \`AWS_ENDPOINT_URL_S3\`, else \`AWS_ENDPOINT_URL\`, else \`s3.<s3_region>.amazonaws.com\`. To LMCache this name does not resolve, which is a warning. |
 | \`s3://bucket.s3.us-east-1.amazonaws.com\` | Amazon S3; also the dual-stack, FIPS, accelerate and VPC forms, and \`amazonaws.com.cn\` |
 | \`s3://name--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com\` | S3 Express One Zone |
 | \`s3://bucket.cwlota.com\`, \`s3://bucket.cwobject.com\` | CoreWeave |
 | \`s3://bucket.account.r2.cloudflarestorage.com\` | Cloudflare R2 |
 | \`s3://bucket.storage.googleapis.com\` | Google Cloud Storage |
-| \`s3://bucket.minio.example:9000\` | any other store: the first label is the bucket, the rest its host and port |
+| \`s3://bucket.minio.example:9000\` | any other store: the first label is the bucket, the rest its host and port. With a \`kvferry: { bucket }\` that it does not begin with, all of it is the host |
 | \`s3://127.0.0.1:9000\` | needs \`extra_config: kvferry: { bucket: "bucket" }\` |
 | \`memory://\`, \`file:///path\`, any other scheme | a backend of that scheme |
 

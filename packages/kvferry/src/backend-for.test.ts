@@ -187,6 +187,14 @@ describe("a store that is not Amazon's", () => {
     });
   });
 
+  test('what is refused of S3 Express has no way out by another provider, which its host would overrule', async () => {
+    const host = 'n--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com';
+    const loaded = await configured(
+      `remote_url: "s3://${host}"\nextra_config: { s3_region: us-east-1, kvferry: { provider: generic, prestage: true } }\n`,
+    );
+    await expect(backendFor(loaded)).rejects.toThrow(/this is the s3-express backend\. Remove it\.$/);
+  });
+
   test('the line that says what is opened says how it is spoken to', async () => {
     const threads = Math.min(320, Math.max(1, availableParallelism() - 1));
     const loaded = await loadConfig({ file: example('coreweave.yaml'), env: {} });

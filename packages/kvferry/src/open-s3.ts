@@ -126,9 +126,11 @@ function refuseForAmazon(
 ): void {
   const key = providerProfile === undefined ? (prestage === true ? 'prestage' : undefined) : 'provider_profile';
   if (key === undefined) return;
+  // A host of S3 Express decides, whatever the provider.
+  const fix = kind === 's3-express' ? 'Remove it.' : 'Remove it, or add: provider: generic';
   throw new KvferryError(
     'CONFIG_INVALID',
-    `${file}: extra_config.kvferry.${key} is for stores other than Amazon's, and this is the ${kind} backend. Remove it, or add: provider: generic`,
+    `${file}: extra_config.kvferry.${key} is for stores other than Amazon's, and this is the ${kind} backend. ${fix}`,
   );
 }
 

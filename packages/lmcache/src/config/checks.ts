@@ -271,6 +271,12 @@ function checkHost(settings: Settings, address: NonNullable<Checked['address']>,
   const flagged = settings.get(flag).value === true;
   if (flagged && !host.express) found.push(findings.expressFlagUnneeded(settings.subject(flag), target.endpointHost));
   if (host.express && !flagged) found.push(findings.expressFlagMissing(hostAt));
+  const { addressing = 'auto', provider = 'aws' } = settings.extension;
+  const own = { addressing: addressing !== 'auto', provider: provider !== 'aws' };
+  for (const name of ['addressing', 'provider'] as const) {
+    const at = settings.subject(`extra_config.kvferry.${name}`);
+    if (host.express && own[name]) found.push(findings.notWithExpress(at, target.endpointHost));
+  }
   if (target.scheme === 'http' && /\.amazonaws\.com(?:\.cn)?(?::\d+)?$/.test(target.endpointHost)) {
     const off = settings.get('extra_config.disable_tls').value === true;
     found.push(findings.tlsOffOnAws(off ? settings.subject('extra_config.disable_tls') : hostAt));

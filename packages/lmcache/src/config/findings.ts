@@ -366,6 +366,9 @@ export const findings = {
       'Write: extra_config: s3_enable_s3express: True',
     ),
 
+  notWithExpress: (at: Subject, host: string): ConfigFinding =>
+    warning(at, `has no effect: ${host} is a host of S3 Express, which is reached in one way.`, 'Remove it.'),
+
   tlsOffOnAws: (at: Subject): ConfigFinding =>
     warning(
       at,

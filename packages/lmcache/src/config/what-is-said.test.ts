@@ -411,6 +411,13 @@ const warnings: readonly Row[] = [
     'host decides',
     's3_enable_s3express: False',
   ],
+  ...[
+    ['addressing', 'path'],
+    ['provider', 'minio'],
+  ].map(([key, value]): Row => {
+    const text = `${express(ZONAL, 'us-east-1', 'True')}  kvferry: { ${key}: ${value} }\n`;
+    return [text, `extra_config.kvferry.${key}`, 5, 'no effect … is a host of S3 Express', 'Remove it.'];
+  }),
   [express(ZONAL, 'us-east-1', 'False'), 'remote_url', 1, 'S3 Express is opened', 's3_enable_s3express: True'],
   [`${S3}  disable_tls: True\n`, 'extra_config.disable_tls', 5, 'plain http', 'disable_tls: False'],
 ];

@@ -60,6 +60,19 @@ it('lists and deletes in bulk where it reads and writes, though the SDK would as
   );
 });
 
+it.each(['http', 'https'] as const)(
+  'names under .localhost are this machine, for every operation, over %s',
+  async (scheme) => {
+    const store = await startStore({ scheme });
+    const backend = await openBackend(store, { endpoint: { host: 's3.localhost', addressing: 'virtual' } });
+    const keys = ['a', 'b'];
+    const put = await backend.put(keys.map((key) => ({ key, parts: [sampleBytes(9)] })));
+    expect(put).toEqual(keys.map(() => ({ status: 'stored' })));
+    expect(byKey(await collect(backend.list()))).toMatchObject(keys.map((key) => ({ key })));
+    expect(await backend.delete(keys)).toEqual(keys.map(() => ({ status: 'deleted' })));
+  },
+);
+
 describe('put', () => {
   it('sends a gather list as one value, empty parts and empty values too', async () => {
     const store = await startStore();

@@ -7,7 +7,7 @@ import type { WireTimeouts } from '@kvferry/wire';
 import { orAborted } from './abort.ts';
 import { admit } from './admission.ts';
 import { type Attempts, Refusal } from './attempts.ts';
-import { endpointUrl } from './endpoint.ts';
+import { endpointUrl, loopbackOf } from './endpoint.ts';
 import { type ErrorContext, judgeAnswer } from './errors.ts';
 import type { Limiter } from './limiter.ts';
 import { answerOfSdk, connectionErrorOfSdk } from './sdk-errors.ts';
@@ -264,6 +264,7 @@ class ElsewhereHttpsAgent extends HttpsAgent {
 }
 
 /** `servername` was set from the request's host before this. */
-function elsewhere(options: object, place: Place): never {
-  return (place === undefined ? options : { ...options, host: place.host, port: place.port }) as never;
+function elsewhere(options: { readonly host?: string }, place: Place): never {
+  const { host, port } = place ?? { host: loopbackOf(options.host ?? ''), port: undefined };
+  return { ...options, ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) } as never;
 }

@@ -74,6 +74,14 @@ export function endpointUrl(endpoint: StoreAddress): string {
   return `${endpoint.scheme}://${authority(endpoint.host, endpoint)}`;
 }
 
+/**
+ * Where names under `.localhost` are, for connections that go by the system's resolver: loopback by definition (RFC 6761, section 6.3), though few
+ * resolvers know it. The wire sees to its own.
+ */
+export function loopbackOf(host: string): string | undefined {
+  return host.toLowerCase().endsWith('.localhost') ? '127.0.0.1' : undefined;
+}
+
 /** Everything about an endpoint that a request needs, computed once. */
 export interface RequestTarget {
   readonly origin: Origin;

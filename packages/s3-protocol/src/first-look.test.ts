@@ -23,6 +23,12 @@ describe('a first look', () => {
     expect(store.requests).toMatchObject([{ url: '/', headers: { host: `${BUCKET}.s3.localhost:${endpoint.port}` } }]);
   });
 
+  it('finds names under .localhost on this machine', async () => {
+    const store = await startStore();
+    const endpoint = { ...pathEndpoint(store), host: 's3.localhost', addressing: 'virtual' } as const;
+    expect(await lookAtStore(endpoint, { bucket: BUCKET }, within())).toMatchObject({ status: 403 });
+  });
+
   it.each([-7_200_000, 0, 7_200_000])("tells how far the store's clock is off: %i ms", async (offsetMs) => {
     const store = await startStore({ now: () => Date.now() + offsetMs });
     const { clockOffsetMs = Number.NaN } = await lookAtStore(pathEndpoint(store), { bucket: BUCKET }, within());

@@ -2,7 +2,7 @@ import { request as requestPlain } from 'node:http';
 import { request as requestOverTls } from 'node:https';
 import { isIP } from 'node:net';
 import { checkServerIdentity, getCACertificates, type TLSSocket } from 'node:tls';
-import { endpointUrl, requestTarget } from './endpoint.ts';
+import { endpointUrl, loopbackOf, requestTarget } from './endpoint.ts';
 import { tlsReason } from './errors.ts';
 import { resolveCa } from './options.ts';
 import { connectionErrorOfSdk } from './sdk-errors.ts';
@@ -39,7 +39,7 @@ export async function lookAtStore(
 ): Promise<FirstLook> {
   const ca = (await resolveCa(options)) ?? usualTrust();
   const { hostHeader, origin, pathPrefix } = requestTarget(endpoint);
-  const { host, port } = origin.connectTo ?? origin;
+  const { host, port } = origin.connectTo ?? { ...origin, host: loopbackOf(origin.host) ?? origin.host };
   const plain = {
     method: 'HEAD',
     host,

@@ -86,7 +86,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<Situation | readonly Sit
   'Nothing listens there': async () => {
     const store = await startStore();
     await store.close();
-    return { options: optionsFor(store), operations: ['stat', 'get', 'put'] };
+    return { options: optionsFor(store) };
   },
 
   'The store takes the connection and says nothing': async () => {

@@ -3,6 +3,7 @@ import { WireError } from '@kvferry/wire';
 import { describe, expect, it } from 'vitest';
 import type { ErrorDocument } from './error-body.ts';
 import { type ErrorContext, errorOfWire, judgeAnswer } from './errors.ts';
+import { connectionErrorOfSdk } from './sdk-errors.ts';
 
 const context: ErrorContext = {
   endpoint: {
@@ -165,5 +166,24 @@ describe('errorOfWire', () => {
   it('suspects TLS behind what is no HTTP', () => {
     const plain = { ...context, endpoint: { ...context.endpoint, scheme: 'http', port: 443 } } as const;
     expect(errorOfWire(new WireError('PROTOCOL', 'words'), 'get', plain).reason).toMatch(/its URL is https/);
+  });
+});
+
+describe('connectionErrorOfSdk', () => {
+  it.each([
+    [
+      { code: 'ENOTFOUND', hostname: 'my-bucket.store.example' },
+      /^the host name my-bucket\.store\.example does not resolve: words\. Check `endpoint` and `region`.*addressing: 'path'/,
+    ],
+    [{ code: 'EAI_AGAIN' }, /^the host name s3\.us-east-1\.amazonaws\.com does not resolve: words\. Check `endpoint`/],
+    [
+      { code: 'ECONNREFUSED' },
+      /^nothing answers at https:\/\/s3\.us-east-1\.amazonaws\.com: words\. Check host and port/,
+    ],
+    [{ code: 'EHOSTUNREACH' }, /^nothing answers at https/],
+    [{ code: 'ECONNRESET' }, /^https:\/\/s3\.us-east-1\.amazonaws\.com: words$/],
+  ])('%j is told with what to look at, as on the wire', (facts, reason) => {
+    const error = connectionErrorOfSdk(Object.assign(new Error('words'), facts), context);
+    expect(error).toMatchObject({ code: 'CONNECTION', retry: 'later', reason: expect.stringMatching(reason) });
   });
 });

@@ -290,13 +290,10 @@ export function errorOfWire(thrown: unknown, operation: Operation, context: Erro
 function wireReason(thrown: WireError, endpoint: S3Endpoint): string {
   const at = endpointUrl(endpoint);
   switch (thrown.code) {
-    case 'DNS': {
-      const byName = endpoint.addressing === 'virtual';
-      const advice = byName ? `; a store that takes no bucket in its host name needs ${addressingLine('path')}` : '';
-      return `${thrown.message}. Check \`endpoint\` and \`region\` (in an LMCache file remote_url and extra_config.s3_region)${advice}`;
-    }
+    case 'DNS':
+      return unresolvedReason(thrown.message, endpoint);
     case 'CONNECT':
-      return `nothing answers at ${at}: ${thrown.message}. Check host and port of \`endpoint\` (in an LMCache file of remote_url), and that the store runs`;
+      return unreachedReason(thrown.message, at);
     case 'TLS':
       return tlsReason(causeText(thrown), at);
     case 'PROTOCOL':
@@ -311,6 +308,18 @@ function wireReason(thrown: WireError, endpoint: S3Endpoint): string {
     default:
       return thrown.message;
   }
+}
+
+/** Says what to look at where a host name does not resolve. `problem` says which. */
+export function unresolvedReason(problem: string, { addressing }: S3Endpoint): string {
+  const byName = addressing === 'virtual';
+  const advice = byName ? `; a store that takes no bucket in its host name needs ${addressingLine('path')}` : '';
+  return `${problem}. Check \`endpoint\` and \`region\` (in an LMCache file remote_url and extra_config.s3_region)${advice}`;
+}
+
+/** Says what to look at where no connection comes about. `problem` is what the system says. */
+export function unreachedReason(problem: string, at: string): string {
+  return `nothing answers at ${at}: ${problem}. Check host and port of \`endpoint\` (in an LMCache file of remote_url), and that the store runs`;
 }
 
 /** The advice for plain http to what may be a server of TLS. */

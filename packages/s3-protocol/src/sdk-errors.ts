@@ -1,6 +1,14 @@
 import { KvferryError, type Operation } from '@kvferry/core';
 import { endpointUrl } from './endpoint.ts';
-import { type ErrorContext, type StoreAnswer, tlsHint, tlsReason, withoutSecrets } from './errors.ts';
+import {
+  type ErrorContext,
+  type StoreAnswer,
+  tlsHint,
+  tlsReason,
+  unreachedReason,
+  unresolvedReason,
+  withoutSecrets,
+} from './errors.ts';
 
 /** What the SDK's errors carry, as far as anybody here reads it. */
 interface SdkError {
@@ -20,6 +28,10 @@ interface SdkError {
 
 /** What the SDK calls an answer that it cannot read. */
 const UNREADABLE: ReadonlySet<string> = new Set(['Unknown', 'UnknownError', 'Error', 'SyntaxError']);
+
+/** Node's names for a host name without an address, and for an address to which no connection comes about. */
+const UNRESOLVED: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN']);
+const UNREACHED: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH']);
 
 /** The store's answer that an error of the SDK stands for; `undefined` where none came. */
 export function answerOfSdk(thrown: unknown, operation: Operation): StoreAnswer | undefined {
@@ -59,6 +71,15 @@ export function connectionErrorOfSdk(thrown: unknown, { endpoint }: ErrorContext
   if (code === 'EPROTO' || code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || isCertificateCode(code)) {
     return new KvferryError('CONNECTION', tlsReason(`${problem}, ${code}`, at), { retry: 'never', cause: thrown });
   }
+  if (UNRESOLVED.has(code)) {
+    const { hostname } = thrown as { readonly hostname?: string };
+    const reason = unresolvedReason(
+      `the host name ${hostname ?? endpoint.host} does not resolve: ${problem}`,
+      endpoint,
+    );
+    return new KvferryError('CONNECTION', reason, { cause: thrown });
+  }
+  if (UNREACHED.has(code)) return new KvferryError('CONNECTION', unreachedReason(problem, at), { cause: thrown });
   const hint = code === 'ECONNRESET' ? tlsHint(endpoint) : '';
   return new KvferryError('CONNECTION', `${at}: ${problem}${hint}`, { cause: thrown });
 }

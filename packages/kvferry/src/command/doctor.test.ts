@@ -259,9 +259,17 @@ describe('a store that cannot be used is one problem, and the line to change', (
     await edit(given.file, simulator.credentials.secretAccessKey, wrong);
     const { are, code, of, text } = await doctor(given.config);
     expect({ code, problems: are('problem') }).toEqual({ code: 1, problems: ['identity'] });
-    expect(of('identity').fix).toMatch(/lmcache\.yaml:\d+: aws_access_key_id: \(set\)$/);
+    expect(of('identity').fix).toMatch(/lmcache\.yaml:\d+: aws_secret_access_key: \(set\)$/);
     expect(of('endpoint').status).toBe('ok');
     expect(text).not.toContain(wrong);
+  });
+
+  test('where the store does not know the key id', async () => {
+    const simulator = await start();
+    const given = await files(simulator);
+    await edit(given.file, simulator.credentials.accessKeyId, 'AKIAANOTHER000001');
+    const { of } = await doctor(given.config);
+    expect(of('identity').fix).toMatch(/lmcache\.yaml:\d+: aws_access_key_id: \(set\)$/);
   });
 
   test('where the region is another', async () => {
@@ -296,6 +304,37 @@ describe('a store that cannot be used is one problem, and the line to change', (
     const { are, of } = await doctor(given.config);
     expect(are('problem')).toEqual(['addressing']);
     expect(of('addressing').fix).toMatch(/addressing: virtual/);
+  });
+
+  test('where the bucket is to stand in the path, and its name in the host is taken for nothing', async () => {
+    const simulator = await start({ addressing: 'path', hosts: ['objects.localhost'] });
+    const given = await files(simulator, { kvferry: ['addressing: virtual', 'key_prefix: team-a'] });
+    await edit(given.file, 's3://127.0.0.1', 's3://objects.localhost');
+    const { are, of } = await doctor(given.config);
+    expect(are('problem')).toEqual(['addressing']);
+    expect(of('addressing')).toMatchObject({
+      found: expect.stringContaining('the store looked for the bucket'),
+      fix: expect.stringMatching(/lmcache\.yaml:\d+: addressing: path$/),
+    });
+  });
+
+  test('where it speaks plain http, and the file does not say so', async () => {
+    const given = await files(await start());
+    await edit(given.file, '  disable_tls: True\n', '');
+    const { are, of } = await doctor(given.config);
+    expect(are('problem')).toEqual(['endpoint']);
+    expect(of('endpoint')).toMatchObject({
+      found: expect.stringContaining('it speaks plain http'),
+      fix: expect.stringMatching(/lmcache\.yaml:\d+: add under extra_config: disable_tls: True$/),
+    });
+  });
+
+  test('where it speaks plain http, and the endpoint says https', async () => {
+    const simulator = await start();
+    const given = await files(simulator, { kvferry: [`endpoint: ${simulator.url.replace('http:', 'https:')}`] });
+    await edit(given.file, '  disable_tls: True\n', '');
+    const { of } = await doctor(given.config);
+    expect(of('endpoint').fix).toMatch(/lmcache\.yaml:\d+: endpoint: https:/);
   });
 
   test('where it is overloaded', async () => {

@@ -50,8 +50,9 @@ export async function troubleOf(
   if (place === undefined) return trouble(problem('endpoint', reason, storeLine));
   switch (error.code) {
     case 'UNAUTHENTICATED':
-      return trouble(problem('identity', reason, lineOfCredentials(loaded)));
+      return trouble(problem('identity', reason, lineOfCredentials(loaded, reason)));
     case 'NAMESPACE_NOT_FOUND':
+      if (reason.includes('addressing')) return trouble(addressingProblem(reason, loaded, place));
       return trouble(
         problem('endpoint', reason, currentLine(loaded, 'extra_config.kvferry.bucket') ?? lineOfStore(loaded)),
       );
@@ -63,13 +64,18 @@ export async function troubleOf(
         return trouble(problem('region', reason, line), told);
       }
       if (!reason.includes('addressing')) return trouble(problem('endpoint', reason, storeLine));
-      const other = place.addressing === 'path' ? 'virtual' : 'path';
-      return trouble(problem('addressing', reason, configLine(loaded, 'extra_config.kvferry.addressing', other)));
+      return trouble(addressingProblem(reason, loaded, place));
     }
     case 'THROTTLED':
     case 'UNAVAILABLE':
       return trouble(problem('endpoint', reason));
     default: {
+      // A host that is named without a scheme says nothing of TLS: another line does.
+      const plain =
+        reason.includes('disable_tls: True') && loaded.config.kvferry.endpoint?.startsWith('https') !== true;
+      if (plain && endpoint === undefined) {
+        return trouble(problem('endpoint', reason, configLine(loaded, 'extra_config.disable_tls', 'True')));
+      }
       const distrusted = look?.certificate?.problem !== undefined;
       if (!distrusted) return trouble(problem('endpoint', reason, storeLine));
       const line = configLine(loaded, 'extra_config.kvferry.ca_file', '"<file of its authority, PEM>"');
@@ -78,12 +84,20 @@ export async function troubleOf(
   }
 }
 
+function addressingProblem(reason: string, loaded: LoadedConfig, { addressing }: S3Endpoint): Check {
+  const other = addressing === 'path' ? 'virtual' : 'path';
+  return problem('addressing', reason, configLine(loaded, 'extra_config.kvferry.addressing', other));
+}
+
 function lineOfStore(loaded: LoadedConfig): string | null {
   return currentLine(loaded, 'extra_config.kvferry.endpoint') ?? currentLine(loaded, 'remote_url') ?? null;
 }
 
-function lineOfCredentials(loaded: LoadedConfig): string {
+function lineOfCredentials(loaded: LoadedConfig, reason: string): string {
+  const secret = 'extra_config.aws_secret_access_key';
   return (
+    // Where it is the secret that is wrong, the reason names its line, and no other.
+    (reason.includes(secret) ? currentLine(loaded, secret) : undefined) ??
     currentLine(loaded, 'extra_config.aws_access_key_id') ??
     currentLine(loaded, 'extra_config.kvferry.profile') ??
     'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or whichever source of credentials is meant'

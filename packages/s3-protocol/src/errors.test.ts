@@ -41,6 +41,8 @@ describe('judgeAnswer', () => {
     [403, 'AccessDenied', 'PERMISSION_DENIED', 'never', /absent where s3:ListBucket on the bucket is not granted/],
     [403, 'SignatureDoesNotMatch', 'UNAUTHENTICATED', 'never', /secret access key/],
     [403, 'InvalidAccessKeyId', 'UNAUTHENTICATED', 'never', /AKIA…7Q/],
+    [400, 'InvalidToken', 'UNAUTHENTICATED', 'never', /kvferry\.session_token/],
+    [403, 'InvalidTokenId', 'UNAUTHENTICATED', 'never', /kvferry\.session_token/],
     [400, 'ExpiredToken', 'UNAUTHENTICATED', 'never', /has expired/],
     [403, 'RequestTimeTooSkewed', 'UNAUTHENTICATED', 'never', /clock/],
     [401, undefined, 'UNAUTHENTICATED', 'never', /credentials/],

@@ -29,6 +29,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ExpiredToken: 'UNAUTHENTICATED',
   ExpiredTokenException: 'UNAUTHENTICATED',
   InvalidToken: 'UNAUTHENTICATED',
+  // MinIO's name for it.
+  InvalidTokenId: 'UNAUTHENTICATED',
   TokenRefreshRequired: 'UNAUTHENTICATED',
   MissingSecurityHeader: 'UNAUTHENTICATED',
   RequestTimeTooSkewed: 'UNAUTHENTICATED',
@@ -142,6 +144,9 @@ function credentialAdvice(code: string | undefined): string {
       return `Check ${either('the secret access key', 'aws_secret_access_key')}; a proxy that rewrites requests has the same effect`;
     case 'InvalidAccessKeyId':
       return `Check ${either('the access key id', 'aws_access_key_id')}, and that it belongs to this store; temporary keys need their ${either('session token', 'kvferry.session_token')}`;
+    case 'InvalidToken':
+    case 'InvalidTokenId':
+      return `Check ${either('the session token', 'kvferry.session_token')}, and that it belongs to the key id`;
     case 'RequestTimeTooSkewed':
       return "Set this machine's clock (NTP)";
     case 'ExpiredToken':

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { checkConnectionOptions, resolveCa } from './options.ts';
 import type { S3ConnectionOptions } from './types.ts';
@@ -80,7 +81,7 @@ describe('checkConnectionOptions', () => {
 });
 
 describe('resolveCa', () => {
-  const pem = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n';
+  const [pem = ''] = rootCertificates;
 
   async function file(text: string): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), 'kvferry-ca-'));
@@ -108,8 +109,14 @@ describe('resolveCa', () => {
     expect(await resolveCa({ bucket: 'b' })).toBeUndefined();
   });
 
-  it('refuses a file without a certificate', async () => {
-    const path = await file('nothing');
-    await expect(resolveCa({ bucket: 'b', tls: { caFile: path } })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-  });
+  it.each(['nothing', '-----BEGIN CERTIFICATE-----\ncut of'])(
+    'refuses a file without a certificate, and names it: %j',
+    async (text) => {
+      const path = await file(text);
+      await expect(resolveCa({ bucket: 'b', tls: { caFile: path } })).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+        reason: `tls.caFile: ${path} holds no PEM certificate`,
+      });
+    },
+  );
 });

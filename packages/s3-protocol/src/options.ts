@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { KvferryError, nearestName } from '@kvferry/core';
 import { MAX_PART_BYTES, MIN_PART_BYTES } from './part-plan.ts';
@@ -87,8 +88,11 @@ export async function resolveCa(options: S3ConnectionOptions): Promise<string | 
   } catch (cause) {
     throw new KvferryError('CONFIG_INVALID', `${name}: ${file} cannot be read (${codeOf(cause)})`, { cause });
   }
-  if (!pem.includes('-----BEGIN '))
-    throw new KvferryError('CONFIG_INVALID', `${name}: ${file} holds no PEM certificate`);
+  try {
+    new X509Certificate(pem);
+  } catch (cause) {
+    throw new KvferryError('CONFIG_INVALID', `${name}: ${file} holds no PEM certificate`, { cause });
+  }
   return pem;
 }
 

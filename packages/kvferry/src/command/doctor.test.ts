@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type Simulator, type SimulatorOptions, startSimulator } from '@kvferry/s3-simulator';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { CHECKS, type Check } from '../doctor/check.ts';
 import type { DoctorReport } from '../doctor/examine.ts';
 import { commandFiles, type FilesOf } from '../testing/command-files.ts';
@@ -296,6 +296,22 @@ describe('a store that cannot be used is one problem, and the line to change', (
       fix: expect.stringMatching(/lmcache\.yaml:\d+: add under kvferry: ca_file: /),
     });
     expect(are('unknown')).toEqual(expect.arrayContaining(blocked));
+  });
+
+  test('where the file of authorities cannot be read', async () => {
+    const given = await files(await start({ scheme: 'https' }), { kvferry: ['ca_file: /nowhere/ca.pem'] });
+    await edit(given.file, '  disable_tls: True\n', '');
+    const { are, of } = await doctor(given.config);
+    expect(are('problem')).toEqual(['certificate']);
+    expect(of('certificate')).toMatchObject({
+      found: 'tls.caFile: /nowhere/ca.pem cannot be read (ENOENT)',
+      fix: expect.stringMatching(/lmcache\.yaml:\d+: ca_file: \/nowhere\/ca\.pem$/),
+    });
+    await edit(given.file, '    ca_file: /nowhere/ca.pem\n', '');
+    vi.stubEnv('AWS_CA_BUNDLE', '/nowhere/ca.pem');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const named = await doctor(given.config);
+    expect(named.of('certificate').fix).toBe('AWS_CA_BUNDLE, in the environment');
   });
 
   test('where the bucket is to stand in the host', async () => {

@@ -57,6 +57,9 @@ export async function troubleOf(
         problem('endpoint', reason, currentLine(loaded, 'extra_config.kvferry.bucket') ?? lineOfStore(loaded)),
       );
     case 'CONFIG_INVALID': {
+      // Before anything was sent: the file of authorities is the one thing that is read at the opening.
+      const line = lineOfAuthorities(loaded, reason);
+      if (line !== undefined) return trouble(problem('certificate', reason, line));
       const asked = await within(REQUEST_MS, signal, (limit) => toldRegion(place, loaded, limit));
       const told = (asked.status === 'done' ? asked.value : undefined) ?? look?.region;
       if (told !== undefined && told !== place.region) {
@@ -91,6 +94,11 @@ function addressingProblem(reason: string, loaded: LoadedConfig, { addressing }:
 
 function lineOfStore(loaded: LoadedConfig): string | null {
   return currentLine(loaded, 'extra_config.kvferry.endpoint') ?? currentLine(loaded, 'remote_url') ?? null;
+}
+
+function lineOfAuthorities(loaded: LoadedConfig, reason: string): string | undefined {
+  if (reason.startsWith('AWS_CA_BUNDLE: ')) return 'AWS_CA_BUNDLE, in the environment';
+  return reason.startsWith('tls.caFile: ') ? currentLine(loaded, 'extra_config.kvferry.ca_file') : undefined;
 }
 
 function lineOfCredentials(loaded: LoadedConfig, reason: string): string {

@@ -271,6 +271,8 @@ extra_config:
     parse(`remote_url: "redis://:p/${secret}@h"\nextra_config: { kvferry: { endpoint: "u:${secret}@h" } }\n`),
     parse(`aws_secret_access_key: *${secret}\n`),
     parse(`extra_config:\n  kvferry: ${secret}\n`),
+    parse(`remote_url: "redis://u:a@h"\nremote_url: "redis://u:${secret}@h"\n`),
+    parse(`extra_config: ''\nextra_config: '{"aws_secret_access_key": "${secret}"}'\n`),
   ];
   for (const { findings, entries } of cases) {
     const printed = JSON.stringify([findings, findings.map(formatFinding), entries]);

@@ -47,9 +47,9 @@ export class Settings {
     this.#readExtraConfig();
     this.#readHashSeed();
     for (const duplicate of duplicates) {
-      const at = { key: duplicate.path, value: isSecretName(duplicate.path) ? NOT_SHOWN : duplicate.written };
-      const source = { kind: 'file', file: input.file, line: duplicate.lastLine } as const;
-      this.#findings.push(findings.duplicateKey({ ...at, source }, duplicate.firstLine, duplicate.lastLine));
+      const { path, node, firstLine, lastLine } = duplicate;
+      const at = this.#subject(path, node, { kind: 'file', file: input.file, line: lastLine });
+      this.#findings.push(findings.duplicateKey(at, firstLine, lastLine));
     }
   }
 

@@ -108,9 +108,9 @@ test('gives the line of every key, also of one that is merged or nested', () => 
 test('keeps the last of two equal keys and names both lines', () => {
   const document = read('a: 1\nb:\n  c: 2\n  c: 3\na: 4\n');
   expect(plain(document.root)).toEqual({ b: { c: 3n }, a: 4n });
-  expect(document.duplicates).toEqual([
-    { path: 'b.c', firstLine: 3, lastLine: 4, written: '3' },
-    { path: 'a', firstLine: 1, lastLine: 5, written: '4' },
+  expect(document.duplicates).toMatchObject([
+    { path: 'b.c', firstLine: 3, lastLine: 4, node: { written: '3' } },
+    { path: 'a', firstLine: 1, lastLine: 5, node: { written: '4' } },
   ]);
 });
 

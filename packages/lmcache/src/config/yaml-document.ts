@@ -25,7 +25,8 @@ export interface DuplicateKey {
   readonly path: string;
   readonly firstLine: number;
   readonly lastLine: number;
-  readonly written: string;
+  /** The value that counts. */
+  readonly node: PyNode;
 }
 
 /** A YAML document as PyYAML reads it, or why PyYAML refuses it. */
@@ -231,7 +232,7 @@ class Reader {
           path: path === '' ? entry.key : `${path}.${entry.key}`,
           firstLine: earlier.line,
           lastLine: entry.line,
-          written: entry.node.written,
+          node: entry.node,
         });
       }
       own.set(entry.key, entry);

@@ -35,6 +35,19 @@ test('one that is not comes under the innermost map that is', async () => {
   expect(currentLine(alone.config, era)).toBeUndefined();
 });
 
+test('one whose map is a variable comes into the variable, not into the file that it replaces', async () => {
+  const era = 'extra_config.kvferry.era';
+  const text = 'extra_config:\n  kvferry:\n    bucket: b\n';
+  const inExtra = await loaded(text, { LMCACHE_EXTRA_CONFIG: '{"s3_region": "r"}' });
+  expect(configLine(inExtra.config, era, '"mp"')).toBe(
+    'LMCACHE_EXTRA_CONFIG, in the environment: add under extra_config: kvferry: { era: "mp" }',
+  );
+  const inKvferry = await loaded(text, { LMCACHE_EXTRA_CONFIG: '{"kvferry": {"vllm": true}}' });
+  expect(configLine(inKvferry.config, era, '"mp"')).toBe(
+    'LMCACHE_EXTRA_CONFIG, in the environment: add under kvferry: era: "mp"',
+  );
+});
+
 test('a variable is named, and a credential never shown', async () => {
   const { config } = await loaded(
     'extra_config:\n  aws_access_key_id: "AKIASECRET"\n  aws_secret_access_key: "hidden"\n',

@@ -31,8 +31,10 @@ function newLine({ entries, file }: LoadedConfig, key: string, value: string): s
   for (let depth = names.length - 1; depth > 0; depth -= 1) {
     const path = names.slice(0, depth).join('.');
     const source = entries.find((entry) => entry.key === path)?.source;
-    if (source?.kind !== 'file') continue;
-    return `${source.file}:${source.line}: add under ${names[depth - 1]}: ${nested(names.slice(depth), value)}`;
+    if (source === undefined || source.kind === 'default') continue;
+    // A variable takes the place of the whole map: what is added to the file below it nobody reads.
+    const place = source.kind === 'file' ? `${source.file}:${source.line}` : `${source.variable}, in the environment`;
+    return `${place}: add under ${names[depth - 1]}: ${nested(names.slice(depth), value)}`;
   }
   return `add to ${file}: ${nested(names, value)}`;
 }

@@ -2,7 +2,6 @@ import {
   circuitBreaker,
   deadline,
   fileBackend,
-  KvferryError,
   keyPrefix,
   memoryBackend,
   metrics,
@@ -11,7 +10,7 @@ import {
 } from '@kvferry/core';
 import { type RemoteTarget, remoteTarget } from '@kvferry/lmcache';
 import { keyPrefixOf } from './key-prefix.ts';
-import { configInvalid, type LoadedConfig } from './load-config.ts';
+import { configInvalid, type LoadedConfig, noRemote } from './load-config.ts';
 import { describeS3, openS3, type S3Overrides } from './open-s3.ts';
 import { type PluginSources, pluginFor } from './plugins.ts';
 
@@ -70,7 +69,7 @@ export function describeRemote(loaded: LoadedConfig): string {
 async function openTarget(target: RemoteTarget, loaded: LoadedConfig, options: BackendOptions): Promise<RemoteBackend> {
   switch (target.kind) {
     case 'none':
-      throw new KvferryError('CONFIG_INVALID', `${loaded.file} names no remote. Write: remote_url: "s3://<bucket>"`);
+      throw noRemote(loaded);
     case 'plugin':
       return openUrl(target, loaded, options);
     default:

@@ -11,6 +11,9 @@ export interface LoadConfigOptions {
   readonly placeholders?: Readonly<Record<string, string>> | undefined;
 }
 
+/** Stands for the file where there is none. */
+export const NO_FILE = '(environment)';
+
 /** A configuration without an error in it. Its warnings stand in `findings`: show them. */
 export interface LoadedConfig extends ParsedConfig {
   /** The file read, or `(environment)`. */
@@ -25,7 +28,7 @@ export async function loadConfig(options: LoadConfigOptions = {}): Promise<Loade
   const env = options.env ?? process.env;
   const file = options.file ?? env.LMCACHE_CONFIG_FILE;
   const text = file === undefined ? undefined : await readConfigFile(file);
-  const name = file ?? '(environment)';
+  const name = file ?? NO_FILE;
   const parsed = parseLmcacheConfig({ text, file: name, env, placeholders: options.placeholders ?? {} });
   const errors = parsed.findings.filter((finding) => finding.severity === 'error');
   if (errors.length > 0) throw configInvalid(name, parsed.findings);
@@ -49,4 +52,14 @@ async function readConfigFile(file: string): Promise<string> {
 export function configInvalid(file: string, findings: readonly ConfigFinding[]): KvferryError {
   const list = findings.map((finding) => formatFinding(finding)).join('\n');
   return new KvferryError('CONFIG_INVALID', `${file} cannot be used as it stands.\n${list}`);
+}
+
+/** The error for a configuration that names no remote where one is needed. */
+export function noRemote({ file }: LoadedConfig): KvferryError {
+  const reason =
+    file === NO_FILE
+      ? 'no configuration file is named, and the environment names no remote. Name an LMCache YAML file, with --config or in ' +
+        'LMCACHE_CONFIG_FILE, or set LMCACHE_REMOTE_URL'
+      : `${file} names no remote. Write: remote_url: "s3://<bucket>"`;
+  return new KvferryError('CONFIG_INVALID', reason);
 }

@@ -352,6 +352,11 @@ describe('what cannot be meant exits with 2 and says why, in one line', () => {
       /^CONFIG_INVALID: .*local\.yaml names no remote/,
     ],
     [
+      'no configuration at all',
+      async ({ flags }) => ['lookup', ...flags.slice(2)],
+      /^CONFIG_INVALID: no configuration file is named.*--config.*LMCACHE_CONFIG_FILE.*LMCACHE_REMOTE_URL$/,
+    ],
+    [
       'hashes that nobody shares',
       async ({ flags, folder }) => {
         const file = join(folder, 'lmcache.yaml');

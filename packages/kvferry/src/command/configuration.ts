@@ -1,7 +1,6 @@
-import { KvferryError } from '@kvferry/core';
 import { formatFinding } from '@kvferry/lmcache';
 import pc from 'picocolors';
-import { type LoadedConfig, loadConfig } from '../load-config.ts';
+import { type LoadedConfig, loadConfig, noRemote } from '../load-config.ts';
 import { type CommandIo, say } from './io.ts';
 import type { StoreFlags } from './subcommand.ts';
 
@@ -16,7 +15,6 @@ export function sayFindings({ findings }: LoadedConfig, { stderr }: CommandIo): 
 }
 
 /** Throws CONFIG_INVALID where a configuration names no remote. */
-export function requireRemote({ config, file }: LoadedConfig): void {
-  if (config.remoteUrl !== undefined) return;
-  throw new KvferryError('CONFIG_INVALID', `${file} names no remote. Write: remote_url: "s3://<bucket>"`);
+export function requireRemote(loaded: LoadedConfig): void {
+  if (loaded.config.remoteUrl === undefined) throw noRemote(loaded);
 }

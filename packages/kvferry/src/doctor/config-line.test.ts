@@ -48,6 +48,14 @@ test('one whose map is a variable comes into the variable, not into the file tha
   );
 });
 
+test('without a file, one that is not there yet is a variable', async () => {
+  const config = await loadConfig({ env: { LMCACHE_REMOTE_URL: 'memory://' } });
+  expect(configLine(config, 'chunk_size', '128')).toBe('LMCACHE_CHUNK_SIZE, in the environment: chunk_size: 128');
+  expect(configLine(config, 'extra_config.kvferry.era', '"mp"')).toBe(
+    'LMCACHE_EXTRA_CONFIG, in the environment: add under extra_config: kvferry: { era: "mp" }',
+  );
+});
+
 test('a variable is named, and a credential never shown', async () => {
   const { config } = await loaded(
     'extra_config:\n  aws_access_key_id: "AKIASECRET"\n  aws_secret_access_key: "hidden"\n',

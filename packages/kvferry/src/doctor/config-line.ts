@@ -1,4 +1,4 @@
-import type { LoadedConfig } from '../load-config.ts';
+import { type LoadedConfig, NO_FILE } from '../load-config.ts';
 
 /** The line that says something else: where it stands now, and what to write there; `value` undefined: it has to go. */
 export function configLine(loaded: LoadedConfig, key: string, value: string | undefined): string {
@@ -36,7 +36,10 @@ function newLine({ entries, file }: LoadedConfig, key: string, value: string): s
     const place = source.kind === 'file' ? `${source.file}:${source.line}` : `${source.variable}, in the environment`;
     return `${place}: add under ${names[depth - 1]}: ${nested(names.slice(depth), value)}`;
   }
-  return `add to ${file}: ${nested(names, value)}`;
+  if (file !== NO_FILE) return `add to ${file}: ${nested(names, value)}`;
+  const [first = '', ...others] = names;
+  const line = others.length === 0 ? `${first}: ${value}` : `add under ${first}: ${nested(others, value)}`;
+  return `LMCACHE_${first.toUpperCase()}, in the environment: ${line}`;
 }
 
 /** Names inside of each other, as YAML has them on one line. */

@@ -783,3 +783,14 @@ test('as a process of its own: a line each, the line to change, and the exit cod
   );
   expect(text).toMatch(/\n1 problem\.\n$/);
 });
+
+test('nothing that a store says moves the cursor', async () => {
+  const simulator = await start();
+  await lay(simulator, ['evil\u001b[2J@2@1@5@half']);
+  const { config, engine } = await files(simulator);
+  for (const flags of [config, engine]) {
+    const { out } = await runCommand(['doctor', ...flags], { env });
+    expect(out.toString()).toContain('evil?[2J, world size 2, rank 1, half');
+    expect(out.toString()).not.toContain('\u001b[2J');
+  }
+});

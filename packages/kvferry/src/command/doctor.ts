@@ -3,7 +3,7 @@ import pc from 'picocolors';
 import type { Check } from '../doctor/check.ts';
 import type { EngineField, NamedEngine } from '../doctor/engine.ts';
 import { type DoctorReport, examine } from '../doctor/examine.ts';
-import { formatCount } from '../terminal/index.ts';
+import { formatCount, printable } from '../terminal/index.ts';
 import { EXIT } from './exit-code.ts';
 import { inspectTable } from './inspect-table.ts';
 import { type CommandIo, say } from './io.ts';
@@ -91,9 +91,9 @@ function textOf(report: DoctorReport): string {
 }
 
 function linesOf({ check, fix, found, status }: Check, width: number): string[] {
-  const line = `${MARKS[status]}  ${check.padEnd(width)}  ${found}`;
+  const line = `${MARKS[status]}  ${check.padEnd(width)}  ${printable(found)}`;
   if (fix === null) return [line];
-  return [line, `${' '.repeat(MARK_WIDTH + width + 2)}  ${pc.bold('change:')} ${fix}`];
+  return [line, `${' '.repeat(MARK_WIDTH + width + 2)}  ${pc.bold('change:')} ${printable(fix)}`];
 }
 
 const MARK_WIDTH = 'not known'.length;

@@ -1,7 +1,7 @@
 import { systemText } from '../inspect/group-text.ts';
 import type { InspectReport } from '../inspect/inspect-store.ts';
 import type { StoredGroup } from '../inspect/stored-group.ts';
-import { formatBytes, formatCount } from '../terminal/index.ts';
+import { formatBytes, formatCount, printable } from '../terminal/index.ts';
 import { cappedTable } from './capped-table.ts';
 
 /** What lies in a store, a row for each group. */
@@ -26,10 +26,8 @@ function rowOf(group: StoredGroup): string[] {
   ];
 }
 
-/** Text of a store is not for a terminal to obey. */
 function shown(value: string | number | null): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it takes out
-  return value === null ? '' : String(value).replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  return value === null ? '' : printable(String(value));
 }
 
 /** To the minute, in UTC. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { memoryBackend } from '../backends/memory.ts';
 import { defineBackend } from '../define-backend.ts';
+import { KvferryError } from '../errors.ts';
 import { circuitBreaker } from '../layers/circuit-breaker.ts';
 import { forwardTo } from '../layers/forward.ts';
 import { fill, keysOf, openCache, settled, tensorsOf, tokensOf } from '../testing/cache-parts.ts';
@@ -220,5 +221,12 @@ describe('a request', () => {
     expect(request.hasCallerLeft()).toBe(true);
     expect(request.rejection()).toMatchObject({ code: 'ABORTED', cause: 'left' });
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('is ABORTED whatever its caller gives as the reason, an error of ours too', () => {
+    const reason = new KvferryError('UNAVAILABLE', 'another rank failed');
+    const request = new CacheRequest(100, { signal: AbortSignal.abort(reason) });
+    expect(request.rejection()).toMatchObject({ code: 'ABORTED', retry: 'never', cause: reason });
+    expect(request.part(50).errorOf('stat', 'k', 'test://store')).toMatchObject({ code: 'ABORTED', key: 'k' });
   });
 });

@@ -17,9 +17,12 @@ export class CacheRequest {
   readonly #resolveEnded: () => void;
   readonly #limitMs: number;
   readonly #timer: NodeJS.Timeout;
+  /** What this is a part of. */
+  readonly #whole: CacheRequest | undefined;
   #ending: Ending | undefined;
 
-  constructor(limitMs: number, options: CallOptions) {
+  constructor(limitMs: number, options: CallOptions, whole?: CacheRequest) {
+    this.#whole = whole;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
     this.#resolveEnded = resolve;
@@ -46,7 +49,7 @@ export class CacheRequest {
 
   /** Begins a part of this request that has less time, and ends with it. It has to be released. */
   part(limitMs: number): CacheRequest {
-    return new CacheRequest(limitMs, { signal: this.signal });
+    return new CacheRequest(limitMs, { signal: this.signal }, this);
   }
 
   end(ending: Ending, cause?: unknown): void {
@@ -83,9 +86,7 @@ export class CacheRequest {
     readonly backend?: string | undefined;
     readonly cause?: unknown;
   }): KvferryError {
-    const parent: unknown = this.#caller?.reason;
-    if (this.#ending === 'caller' && KvferryError.is(parent))
-      return new KvferryError(parent.code, parent.reason, facts);
+    if (this.#ending === 'caller' && this.#whole !== undefined) return this.#whole.#error(facts);
     if (this.#ending === 'caller') return new KvferryError('ABORTED', 'the caller aborted', facts);
     if (this.#ending === 'closed') return new KvferryError('ABORTED', 'the cache was closed', facts);
     const reason = `not done within ${this.#limitMs} ms; where the store is well and merely slow, raise blocking_timeout_secs (answerMs)`;

@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import type { BackendState, CallOptions } from '../backend.ts';
 import { type Chunk, type ChunkLayout, type ChunkTensor, layoutBytes, type Tokens } from '../chunks.ts';
 import { KvferryError } from '../errors.ts';
+import type { Key } from '../keys.ts';
 import type { StoredPrefix } from '../longest-prefix.ts';
 import { assertKnownOptions, assertWholeNumber } from '../options.ts';
 import { type CacheCore, cacheCore, type KeyedChunk } from './core.ts';
@@ -126,30 +127,30 @@ class Cache implements KvCache {
 
   async retrieve(tokens: Tokens, options: RetrieveOptions = {}): Promise<Retrieved> {
     const skipTokens = this.#skipTokens(tokens, options);
-    const chunks = this.#cut(tokens, options, skipTokens);
+    const { chunks, before } = this.#cutBehind(tokens, options, skipTokens);
     return this.#during(options, async (request) => {
       const found = await findPrefix(this.#core, request, chunks);
       const gathering = await loadPrefix(this.#core, request, chunks, found, 'hand-out');
       const { hitTokens, end } = this.#told(Math.max(skipTokens, gathering.hitTokens), gathering.end, undefined);
-      return new RetrievedPrefix(this.#core.tier, gathering, hitTokens, end, this.#handOver(gathering));
+      return new RetrievedPrefix(this.#core.tier, gathering, hitTokens, end, this.#handOver(gathering, before));
     });
   }
 
   async retrieveInto(tokens: Tokens, into: readonly Uint8Array[], options: RetrieveOptions = {}): Promise<Lookup> {
     const skipTokens = this.#skipTokens(tokens, options);
-    const chunks = this.#cut(tokens, options, skipTokens);
+    const { chunks, before } = this.#cutBehind(tokens, options, skipTokens);
     checkViews(chunks, into);
     return this.#during(options, async (request) => {
       const wanted = chunks.slice(0, into.length);
       const gathering = await retrieveInto(this.#core, request, wanted, into);
-      this.#core.tier.unpin(this.#handOver(gathering));
+      this.#core.tier.unpin(this.#handOver(gathering, before));
       return this.#told(Math.max(skipTokens, gathering.hitTokens), gathering.end, undefined);
     });
   }
 
   prefetch(tokens: Tokens, options: RetrieveOptions = {}): Prefetch {
     const skipTokens = this.#skipTokens(tokens, options);
-    const chunks = this.#cut(tokens, options, skipTokens);
+    const { chunks } = this.#cutBehind(tokens, options, skipTokens);
     const request = this.#begin(options);
     let waiting: Gathering | undefined;
     const load = async (): Promise<Lookup> => {
@@ -228,13 +229,23 @@ class Cache implements KvCache {
     this.#running.delete(request);
   }
 
-  /** The chunks of a sequence from a token on, which begins one. */
-  #cut(tokens: Tokens, options: CacheRequestOptions, from = 0): KeyedChunk[] {
+  #cut(tokens: Tokens, options: CacheRequestOptions): readonly KeyedChunk[] {
+    return this.#cutBehind(tokens, options, 0).chunks;
+  }
+
+  /** The chunks of a sequence from a token on, which begins one, and the key of the chunk before it. */
+  #cutBehind(
+    tokens: Tokens,
+    options: CacheRequestOptions,
+    from: number,
+  ): { readonly chunks: readonly KeyedChunk[]; readonly before: Key | undefined } {
     const { chunker, keyFormat, layout } = this.#options;
     assertTokens(tokens);
     const scope = options.tags === undefined ? this.#options.scope : { ...this.#options.scope, tags: options.tags };
-    const chunks = chunker.chunk(tokens).slice(from / chunker.tokensPerChunk);
-    return chunks.map((chunk: Chunk): KeyedChunk => {
+    const cut = chunker.chunk(tokens);
+    const skipped = from / chunker.tokensPerChunk;
+    const last = cut[skipped - 1];
+    const chunks = cut.slice(skipped).map((chunk: Chunk): KeyedChunk => {
       const { start, end, hash } = chunk;
       const isFull = end - start === layout.tokens;
       return {
@@ -246,6 +257,7 @@ class Cache implements KvCache {
         isFull,
       };
     });
+    return { chunks, before: last === undefined ? undefined : keyFormat.key(last, scope) };
   }
 
   #skipTokens(tokens: Tokens, { skipTokens = 0 }: RetrieveOptions): number {
@@ -274,12 +286,12 @@ class Cache implements KvCache {
     });
   }
 
-  /** The entries of a prefix, which count as used and as retrieved. */
-  #handOver(gathering: Gathering): Entry[] {
+  /** The entries of a prefix, which count as used and as retrieved. `before`: the chunk that was skipped last. */
+  #handOver(gathering: Gathering, before: Key | undefined): Entry[] {
     for (let index = 0; index < gathering.length; index += 1) {
       if (gathering.wasInMemory(index)) this.#core.counts.localHits += 1;
     }
-    const entries = gathering.handOver();
+    const entries = gathering.handOver(before);
     this.#core.tier.use(entries);
     return entries;
   }

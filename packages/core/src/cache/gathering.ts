@@ -1,5 +1,6 @@
 import type { BufferLease } from '../buffer-pool.ts';
 import { KvferryError } from '../errors.ts';
+import type { Key } from '../keys.ts';
 import type { CacheCore, KeyedChunk } from './core.ts';
 import type { NoHit } from './judge.ts';
 import type { HitEnd } from './kv-cache.ts';
@@ -164,7 +165,9 @@ export class Gathering implements LoadListener, Reserver {
 
   skipped(index: number): void {
     // Before that somebody waits to be told how much was loaded.
-    if (this.#isDone) this.#release(0, index, undefined);
+    if (!this.#isDone) return;
+    this.#release(0, index, undefined);
+    if (this.#heldCount === 0) this.#onEmptied?.();
   }
 
   /** Whether it holds nothing any more. */
@@ -177,8 +180,15 @@ export class Gathering implements LoadListener, Reserver {
     this.#onEmptied = react;
   }
 
-  /** Hands over the entries of the prefix, in order, pinned: whoever takes them unpins them. What waited for them has been retrieved. */
-  handOver(): Entry[] {
+  /**
+   * Hands over the entries of the prefix, in order, pinned: whoever takes them unpins them. What waited for them has been retrieved, and what lies before
+   * them was skipped. Where nothing waited for the first of them, the chunk `before` tells who waits for what was skipped.
+   */
+  handOver(before: Key | undefined): Entry[] {
+    const next = this.#held[0]?.reservers[0];
+    const last = next === undefined && before !== undefined ? this.#core.tier.get(before)?.reservers[0] : undefined;
+    next?.by.skipped(next.index);
+    last?.by.skipped(last.index + 1);
     const entries: Entry[] = [];
     for (let index = 0; index < this.#length; index += 1) {
       const entry = this.#held[index];
@@ -186,7 +196,6 @@ export class Gathering implements LoadListener, Reserver {
       this.#dropHeld(index);
       entries.push(entry);
       const first = entry.reservers[0];
-      if (index === 0) first?.by.skipped(first.index);
       first?.by.retrieved(first.index);
     }
     return entries;

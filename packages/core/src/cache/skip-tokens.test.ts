@@ -110,6 +110,23 @@ describe('what was loaded ahead', () => {
     expect(pool.leasedBytes).toBe(0);
   });
 
+  test.each([
+    ['nothing lies behind them', 4, 4],
+    ['what lies behind them was not loaded ahead', 2, 4],
+  ])('and lies before them waits no longer where %s', async (_, aheadChunks, chunks) => {
+    const { cache, store, pool } = await openCache({ asyncLoading: true, local: 'staging-only' });
+    const tokens = tokensOf(chunks);
+    fill(store, tokens);
+    const skipTokens = aheadChunks * 4;
+    await cache.lookup(tokens.slice(0, skipTokens));
+    expect(pool.leasedBytes).toBe(aheadChunks * 4096);
+    (await cache.retrieve(tokens, { skipTokens }))[Symbol.dispose]();
+    expect(pool.leasedBytes).toBe(0);
+    await cache.lookup(tokens.slice(0, skipTokens));
+    await cache.retrieveInto(tokens, [new Uint8Array(4096)].slice(0, chunks - aheadChunks), { skipTokens });
+    expect(pool.leasedBytes).toBe(0);
+  });
+
   test('for somebody else still waits', async () => {
     const { cache, store } = await openCache({ asyncLoading: true, local: 'staging-only' });
     const tokens = tokensOf(4);

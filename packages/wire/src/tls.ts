@@ -74,6 +74,7 @@ export class TlsPeer {
     if (error === undefined) return undefined;
     const { code, syscall } = error as NodeJS.ErrnoException;
     if (code === undefined || (syscall !== undefined && code !== 'EPROTO') || code === 'ECONNRESET') return undefined;
+    if (endedSocket.test(code)) return undefined;
     // A ticket may be what the peer stumbled over.
     this.#session = undefined;
     if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
@@ -90,6 +91,9 @@ export class TlsPeer {
     return new WireError('TLS', `${reason}. ${wayOut}`, { cause: error });
   }
 }
+
+/** What Node says, without a system call, to whoever still writes to a socket that has ended. */
+const endedSocket = /^(?:EPIPE|ERR_STREAM_|ERR_SOCKET_)/;
 
 /** Node's own roots and those of the system. */
 function usualTrust(): { ca?: string[] } {

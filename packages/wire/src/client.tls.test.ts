@@ -54,11 +54,12 @@ describe('a certificate', () => {
     expect((await failureOf(client.request(get(originOf(misnamed, 'https'))))).code).toBe('TLS');
   });
 
-  test('that has expired is refused', async () => {
+  test('that has expired is refused, and no other authority is asked for', async () => {
     const expired = await makeCertificate(authority, { dns: ['*.s3.test'] }, new Date('2020-01-01'));
     const server = await startRawServer(answerAll, { certificate: expired });
     const failure = await failureOf(openClient({ ca: authority.cert }).request(get(originAt(server.port))));
-    expect(failure).toMatchObject({ code: 'TLS', message: expect.stringContaining('CERT_HAS_EXPIRED') });
+    expect(failure.code).toBe('TLS');
+    expect(failure.message).toMatch(/not valid now.*CERT_HAS_EXPIRED.*Renew it, or check this machine's clock$/);
   });
 });
 

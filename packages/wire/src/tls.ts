@@ -86,6 +86,10 @@ export class TlsPeer {
       const hint = plain ? '. The server seems not to speak TLS on this port' : '';
       return new WireError('TLS', `TLS with ${this.#host} failed: ${error.message}${hint}`, { cause: error });
     }
+    if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
+      const reason = `the certificate of ${this.#host} is not valid now: ${error.message} (${code})`;
+      return new WireError('TLS', `${reason}. Renew it, or check this machine's clock`, { cause: error });
+    }
     const reason = `the certificate of ${this.#host} is not trusted: ${error.message} (${code})`;
     const wayOut = 'Where it is meant to be trusted, give the PEM of its authority by the `ca` option (AWS_CA_BUNDLE)';
     return new WireError('TLS', `${reason}. ${wayOut}`, { cause: error });

@@ -34,8 +34,11 @@ function optionsText({ bucket, endpoint, profile, region }: ProbeReport): string
 
 /** The lines of an LMCache configuration for this store. LMCache itself takes what stands behind `s3://` for the host. */
 function configurationText({ bucket, endpoint, profile, region }: ProbeReport): string {
+  const { host } = new URL(endpoint);
+  // Nothing stands in front of an IPv6 address, and LMCache takes none.
+  const location = host.startsWith('[') ? bucket : `${bucket}.${host}`;
   return [
-    `remote_url: ${JSON.stringify(`s3://${bucket}.${new URL(endpoint).host}`)}`,
+    `remote_url: ${JSON.stringify(`s3://${location}`)}`,
     'extra_config:',
     `  s3_region: ${JSON.stringify(region)}`,
     '  kvferry:',

@@ -7,6 +7,7 @@ import { backendFor } from '../backend-for.ts';
 import { loadConfig } from '../load-config.ts';
 import { runCommand, startCommand } from '../testing/run-command.ts';
 import { temporaryFolder } from '../testing/temporary-folder.ts';
+import { reportText } from './probe-text.ts';
 
 const bucket = 'my-bucket';
 let simulator: Simulator;
@@ -39,11 +40,17 @@ test('with --json, standard output is one document with what was found out', asy
   expect(simulator.listKeys(bucket)).toEqual([]);
 });
 
-test('the lines for an LMCache file open the store, with the profile that was found', async () => {
-  const { code, out } = await run('--bucket', bucket);
-  const lines = /In an LMCache file\n(.*?)\n\n/s.exec(String(out))?.[1] ?? '';
+/** A file of the lines for one. */
+async function configurationOf(text: string): Promise<string> {
+  const lines = /In an LMCache file\n(.*?)\n\n/s.exec(text)?.[1] ?? '';
   const file = join(await temporaryFolder(), 'lmcache.yaml');
   await writeFile(file, lines.replace(/^ {2}/gm, ''));
+  return file;
+}
+
+test('the lines for an LMCache file open the store, with the profile that was found', async () => {
+  const { code, out } = await run('--bucket', bucket);
+  const file = await configurationOf(String(out));
   const loaded = await loadConfig({ file, env: {} });
   expect(loaded.findings).toEqual([]);
   const backend = await backendFor(loaded);
@@ -53,6 +60,15 @@ test('the lines for an LMCache file open the store, with the profile that was fo
   const put = () => backend.put([{ key: 'a', parts: [Buffer.from('value')] }], { mode: 'create' });
   expect([await put(), await put()]).toEqual([[{ status: 'stored' }], [{ status: 'exists' }]]);
   expect(code).toBe(0);
+});
+
+test('the lines for an LMCache file name a store at an IPv6 address too', async () => {
+  const { out } = await run('--bucket', bucket, '--json');
+  const report: ProbeReport = { ...(JSON.parse(String(out)) as ProbeReport), endpoint: 'http://[::1]:9000' };
+  const loaded = await loadConfig({ file: await configurationOf(reportText(report)), env: {} });
+  const backend = await backendFor(loaded);
+  onTestFinished(() => backend.close());
+  expect(backend.info).toMatchObject({ namespace: bucket, details: { endpoint: 'http://[::1]:9000' } });
 });
 
 describe('what it cannot do', () => {

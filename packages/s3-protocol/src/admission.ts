@@ -1,5 +1,5 @@
 import { orAborted } from './abort.ts';
-import type { Limiter } from './limiter.ts';
+import type { Limiter, Turn } from './limiter.ts';
 import type { CredentialProvider, SigningCredentials } from './types.ts';
 
 /**
@@ -13,9 +13,11 @@ export function admit(
   limiter: Limiter,
   credentials: CredentialProvider,
   signal: AbortSignal,
+  turn: Turn = 'last',
 ): SigningCredentials | Promise<SigningCredentials> {
   const ready = credentials.get(signal);
-  return !(ready instanceof Promise) && limiter.tryAcquire() ? ready : waitForBoth(ready, limiter, credentials, signal);
+  if (!(ready instanceof Promise) && limiter.tryAcquire()) return ready;
+  return waitForBoth(ready, limiter, credentials, signal, turn);
 }
 
 async function waitForBoth(
@@ -23,12 +25,13 @@ async function waitForBoth(
   limiter: Limiter,
   credentials: CredentialProvider,
   signal: AbortSignal,
+  turn: Turn,
 ): Promise<SigningCredentials> {
   let pending = first;
   for (;;) {
     const ready = pending instanceof Promise ? await orAborted(pending, signal) : pending;
     if (limiter.tryAcquire()) return ready;
-    await limiter.acquire(signal);
+    await limiter.acquire(signal, turn);
     pending = credentials.get(signal);
     if (!(pending instanceof Promise)) return pending;
     limiter.release();

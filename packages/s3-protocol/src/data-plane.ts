@@ -6,7 +6,7 @@ import { type Attempt, type Attempts, Refusal } from './attempts.ts';
 import type { RequestTarget } from './endpoint.ts';
 import { readErrorDocument } from './error-body.ts';
 import { type ErrorContext, errorOfWire, judgeAnswer, type StoreAnswer } from './errors.ts';
-import type { Limiter } from './limiter.ts';
+import type { Limiter, Turn } from './limiter.ts';
 import { type RequestHead, signRequest } from './sign-request.ts';
 import type { ServerClock } from './signing/clock.ts';
 import type { Signer } from './signing/sigv4.ts';
@@ -25,6 +25,8 @@ export interface ObjectRequest<Result> extends RequestHead {
   readonly signal: AbortSignal;
   /** In place of `signal` once the request is on the wire, for one that is not to be lost there. */
   readonly sentSignal?: AbortSignal | undefined;
+  /** Where it waits for a slot. Default `last`. */
+  readonly turn?: Turn | undefined;
   /** Shares no connection with what came before, at the first attempt already. */
   readonly freshConnection?: boolean | undefined;
   /**
@@ -108,7 +110,7 @@ export class DataPlane {
   /** Makes one request, from its slot to its answer, whatever that is. */
   async #send<Result>(request: ObjectRequest<Result>, attempt: Attempt): Promise<Sent> {
     const { limiter, signer, clock, target, wire, makeFreshWire, emptyPayloadHash } = this.#parts;
-    const admission = admit(limiter, this.#parts.credentials, request.signal);
+    const admission = admit(limiter, this.#parts.credentials, request.signal, request.turn);
     const credentials = admission instanceof Promise ? await admission : admission;
     const startMs = performance.now();
     let fresh: WireClient | undefined;

@@ -357,6 +357,24 @@ describe('an end before the value is whole leaves no upload behind', () => {
     }
   });
 
+  it('under load: nobody who waits for a slot is served before it', async () => {
+    const store = await startSmall();
+    const backend = await openParted(store, { options: { maxRequestsInFlight: 1 } });
+    store.addFault({ match: { method: 'PUT' }, effect: { kind: 'stall', afterBytes: 'head' } });
+    const controller = new AbortController();
+    const call = backend.put([{ key: 'k', parts: [VALUE] }], { signal: controller.signal });
+    call.catch(() => {});
+    await until(() => store.requests.some(({ method }) => method === 'PUT'));
+    const waiting = ['a', 'b', 'c'].map((key) => backend.get([{ key, into: new Uint8Array(1) }]));
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ code: 'ABORTED' });
+    await Promise.all(waiting);
+    const methods = store.requests.map(({ method }) => method);
+    // The one whose turn it was when the part ended.
+    expect(methods.slice(0, 4)).toEqual(['POST', 'PUT', 'GET', 'DELETE']);
+    expect(await uploadsIn(store)).toBe(0);
+  });
+
   it('and does not wait for long for a store that answers nothing any more', async () => {
     const store = await startSmall();
     const backend = await open(store);

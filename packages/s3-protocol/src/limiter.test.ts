@@ -19,6 +19,23 @@ it('serves those who wait in the order in which they came', async () => {
   expect(limiter.tryAcquire()).toBe(false);
 });
 
+it('serves who is to be the next before those who wait, and an abort ends that wait too', async () => {
+  const limiter = new Limiter(1);
+  await limiter.acquire(never);
+  const order: string[] = [];
+  const patient = limiter.acquire(never).then(() => order.push('patient'));
+  const controller = new AbortController();
+  const aborted = limiter.acquire(controller.signal, 'next');
+  const next = limiter.acquire(never, 'next').then(() => order.push('next'));
+  controller.abort();
+  await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' });
+  limiter.release();
+  await next;
+  limiter.release();
+  await patient;
+  expect(order).toEqual(['next', 'patient']);
+});
+
 it('takes no slot for one who gave up waiting', async () => {
   const limiter = new Limiter(1);
   await limiter.acquire(never);

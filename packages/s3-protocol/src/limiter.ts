@@ -1,6 +1,9 @@
 import { abortedError } from './abort.ts';
 
-/** Slots that requests take, first come first served. */
+/** Where a request waits for a slot: behind all others, or before them. */
+export type Turn = 'last' | 'next';
+
+/** Slots that requests take, first come first served, unless one is to be the next. */
 export class Limiter {
   readonly #waiting: Waiter[] = [];
   #free: number;
@@ -17,7 +20,7 @@ export class Limiter {
   }
 
   /** Takes a slot, waiting for its turn. Rejects with ABORTED when the signal fires first, and has then taken none. */
-  acquire(signal: AbortSignal): Promise<void> {
+  acquire(signal: AbortSignal, turn: Turn = 'last'): Promise<void> {
     if (this.tryAcquire()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
@@ -33,7 +36,8 @@ export class Limiter {
         resolve();
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.push(waiter);
+      if (turn === 'next') this.#waiting.unshift(waiter);
+      else this.#waiting.push(waiter);
     });
   }
 

@@ -215,6 +215,8 @@ async function abortUpload(plane: DataPlane, key: Key, uploadId: string): Promis
       signedHeaders: [],
       plainHeaders: [],
       signal: AbortSignal.timeout(CLEAN_UP_MS),
+      // Behind all who wait under load its time would be over.
+      turn: 'next',
       accept: ({ status }) => (status === 204 || status === 200 || status === 404 ? 'aborted' : undefined),
       onMiss: undefined,
     });

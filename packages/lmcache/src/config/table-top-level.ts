@@ -174,7 +174,7 @@ export const TOP_LEVEL_KEYS: readonly KeySpec[] = [
     key: 'blocking_timeout_secs',
     type: 'int',
     default: 10,
-    here: 'Deadline of one remote call, batch or not; what has arrived by then counts.',
+    here: 'Deadline of one lookup or load, of however many chunks; what has arrived by then counts. A store has the time of its bytes at 8 MiB/s beyond it.',
     lmcache: 'Bounds one get, one batched get or one async contains; not PUT, not the synchronous contains.',
   },
   {

@@ -26,6 +26,26 @@ describe('examples of the documentation run', () => {
   });
 });
 
+describe('who installs what a document says', () => {
+  test.for(files.filter((file) => file.endsWith('README.md')))('has all that the examples of %s import', (file) => {
+    const markdown = readFileSync(join(root, file), 'utf8');
+    const installed = [...markdown.matchAll(/npm install ([^\n`]*)/g)].flatMap(([, line = '']) => line.split(/[ ;]+/));
+    const imported = examplesIn(file, markdown).flatMap(({ code }) =>
+      [...code.matchAll(/ from '((?:@[^/']+\/)?[^/'.:]+)['/]/g)].map(([, name]) => name),
+    );
+    expect(installed).toEqual(expect.arrayContaining(imported));
+  });
+
+  test.for(globSync(['packages/*/package.json', 'apps/bench/package.json'], { cwd: root }))(
+    'knows of %s which Node it needs',
+    (file) => {
+      const { engines } = JSON.parse(readFileSync(join(root, file), 'utf8'));
+      const readme = readFileSync(join(root, dirname(file), 'README.md'), 'utf8');
+      expect(readme).toContain(`Node ${engines.node.replace('>=', '')} or newer`);
+    },
+  );
+});
+
 interface Example {
   /** `README.md:12`. */
   readonly where: string;

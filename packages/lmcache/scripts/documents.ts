@@ -58,7 +58,11 @@ function typeSchema(spec: KeySpec): Schema {
     case 'float':
       return { type: nullable('number') };
     case 'text': {
-      if (spec.choices !== undefined) return { enum: spec.default === null ? [...spec.choices, null] : spec.choices };
+      if (spec.choices !== undefined) {
+        // The one whose case does not count: as LMCache writes them, and as people do.
+        const lower = spec.key === 'cache_policy' ? spec.choices.map((name) => name.toLowerCase()) : [];
+        return { enum: [...spec.choices, ...lower, ...(spec.default === null ? [null] : [])] };
+      }
       // Seeds, versions and hashes are numbers to YAML where they are not quoted, and taken all the same.
       const number = spec.key === 'python_hash_seed' || spec.key === 'python_version' || spec.key === 'none_hash';
       return { type: number ? ['string', 'number', 'null'] : nullable('string') };

@@ -48,3 +48,10 @@ test('the schema knows every key of the examples', () => {
     }
   }
 });
+
+test.each(['LRU', 'fifo'])('the schema takes cache_policy: %s, as LMCache does', (text) => {
+  const schema = JSON.parse(readFileSync(new URL('../../lmcache.schema.json', import.meta.url), 'utf8'));
+  const { findings } = parseLmcacheConfig({ text: `cache_policy: ${text}\n`, file: '', env: {}, placeholders: {} });
+  expect(findings).toEqual([]);
+  expect(schema.properties.cache_policy.enum).toContain(text);
+});

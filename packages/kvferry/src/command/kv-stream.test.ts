@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../testing/temporary-folder.ts';
@@ -93,6 +93,15 @@ test('a file is there, and empty, when nothing was written', async () => {
 test('a file that cannot be written is named', async () => {
   const sink = await openKvSink('nowhere/out.bin', ioOf([]));
   await expect(sink.close()).rejects.toThrow(/INVALID_ARGUMENT: --out: cannot write nowhere\/out\.bin/);
+});
+
+test.each([
+  ['EPIPE', /UNKNOWN: --out: nobody reads standard output/],
+  ['ENOSPC', /INVALID_ARGUMENT: --out: cannot write standard output: ENOSPC/],
+])('standard output that fails with %s says so', async (code, message) => {
+  const stdout = new Writable({ write: (_piece, _encoding, done) => done(Object.assign(new Error(code), { code })) });
+  const sink = await openKvSink('-', { ...ioOf([]), stdout });
+  await expect(sink.write(bytes)).rejects.toThrow(message);
 });
 
 test('a reader that stands still does not keep an aborted run', async () => {

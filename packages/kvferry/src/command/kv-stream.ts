@@ -188,10 +188,11 @@ class StreamSink implements KvSink {
   }
 
   #problem(thrown: unknown): KvferryError {
-    if (this.#file === '-') {
+    if (this.#file === '-' && (thrown as NodeJS.ErrnoException).code === 'EPIPE') {
       return new KvferryError('UNKNOWN', '--out: nobody reads standard output any more', { cause: thrown });
     }
-    return new KvferryError('INVALID_ARGUMENT', `--out: cannot write ${this.#file}: ${messageOf(thrown)}`, {
+    const what = this.#file === '-' ? 'standard output' : this.#file;
+    return new KvferryError('INVALID_ARGUMENT', `--out: cannot write ${what}: ${messageOf(thrown)}`, {
       cause: thrown,
     });
   }

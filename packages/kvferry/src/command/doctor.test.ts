@@ -572,6 +572,16 @@ describe('names in the store tell what does not match', () => {
     expect(code).toBe(1);
   });
 
+  test('a model file of any name is changed there, as no flag goes beside it', async () => {
+    const simulator = await start();
+    await lay(simulator, NAMES.lmcache);
+    const given = await files(simulator);
+    const file = join(await temporaryFolder(), 'engine-config.json');
+    await writeFile(file, JSON.stringify({ ...model, worker_id: 0 }));
+    const { of } = await doctor([...given.config, '--model', file]);
+    expect(of('match').fix).toBe(`${file}: "worker_id": 1`);
+  });
+
   test('with --model what fits is counted, and a chunk of another length is a warning', async () => {
     const simulator = await start();
     await lay(simulator, NAMES.lmcache);

@@ -3,12 +3,14 @@ import pc from 'picocolors';
 import type { Check } from '../doctor/check.ts';
 import type { EngineField, NamedEngine } from '../doctor/engine.ts';
 import { type DoctorReport, examine } from '../doctor/examine.ts';
+import { findModel } from '../models.ts';
 import { formatCount, printable } from '../terminal/index.ts';
 import { EXIT } from './exit-code.ts';
 import { inspectTable } from './inspect-table.ts';
 import { type CommandIo, say } from './io.ts';
 import { optionalSequence } from './optional-sequence.ts';
 import {
+  givenEngineFlag,
   type OptionalSequenceFlags,
   positiveNumber,
   type Subcommand,
@@ -74,8 +76,10 @@ const FLAGS: Readonly<Record<EngineField, string>> = {
 };
 
 /** An engine that a model file describes is changed there; any other by flags. */
-function named(metadata: NamedEngine['metadata'], { model = '' }: DoctorFlags): NamedEngine {
-  const isFile = model.endsWith('.json') && !model.endsWith('config.json');
+function named(metadata: NamedEngine['metadata'], flags: DoctorFlags): NamedEngine {
+  const { model = '' } = flags;
+  // A config.json is not taken without --model-name, a model.json with no flag beside it.
+  const isFile = findModel(model) === undefined && givenEngineFlag(flags) === undefined;
   return {
     metadata,
     line: (field, value) => (isFile ? `${model}: "${field}": ${JSON.stringify(value)}` : `${FLAGS[field]} ${value}`),

@@ -1,9 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
 import { type Simulator, startSimulator } from '@kvferry/s3-simulator';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type CommandFiles, commandFiles, type FilesOf } from '../testing/command-files.ts';
 import { type RunOptions, runCommand, startCommand } from '../testing/run-command.ts';
+import { main } from './cli.ts';
 
 const bucket = 'my-bucket';
 let simulator: Simulator;
@@ -440,6 +442,18 @@ describe('Ctrl-C', () => {
     await Promise.race([running, requestOf(simulator, 'GET')]);
     abort.abort();
     expect(await running).toMatchObject({ code: 130, err: 'Interrupted.\n' });
+  });
+
+  test('ends a run that waits for its tokens', async () => {
+    const given = await files();
+    const abort = new AbortController();
+    const asked = Promise.withResolvers<void>();
+    const stdin = new Readable({ read: () => asked.resolve() });
+    const io = { stdin, stdout: new PassThrough(), stderr: new PassThrough(), env: {}, signal: abort.signal };
+    const running = main(['lookup', ...given.flags.slice(0, 4), '--tokens', '-'], io);
+    await Promise.race([running, asked.promise]);
+    abort.abort();
+    expect(await running).toBe(130);
   });
 
   test('ends the process', async () => {

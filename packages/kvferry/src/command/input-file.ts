@@ -3,12 +3,25 @@ import { text } from 'node:stream/consumers';
 import { KvferryError } from '@kvferry/core';
 import type { CommandIo } from './io.ts';
 
-/** Reads the text that a flag names, `-` for standard input. Throws INVALID_ARGUMENT that names flag and file. */
-export async function readInput(flag: string, file: string, { stdin }: Pick<CommandIo, 'stdin'>): Promise<string> {
+/** What reading an input takes of the process. */
+export type InputIo = Pick<CommandIo, 'stdin' | 'signal'>;
+
+/** Reads the text that a flag names, `-` for standard input. Throws INVALID_ARGUMENT that names flag and file, and the signal's reason. */
+export async function readInput(flag: string, file: string, { stdin, signal }: InputIo): Promise<string> {
+  signal.throwIfAborted();
+  // A pipe may never end, also one that is named as a file, and a read of it cannot be taken back.
+  const { promise: fired, reject } = Promise.withResolvers<never>();
+  const leave = (): void => reject(signal.reason);
+  signal.addEventListener('abort', leave, { once: true });
+  const reading = file === '-' ? text(stdin) : readFile(file, 'utf8');
   try {
-    return await (file === '-' ? text(stdin) : readFile(file, 'utf8'));
+    return await Promise.race([reading, fired]);
   } catch (thrown) {
+    reading.catch(() => {});
+    signal.throwIfAborted();
     throw fileError(flag, file, thrown);
+  } finally {
+    signal.removeEventListener('abort', leave);
   }
 }
 

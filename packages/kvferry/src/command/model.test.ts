@@ -6,12 +6,12 @@ import { temporaryFolder } from '../testing/temporary-folder.ts';
 import { type ModelFlags, readEngine } from './model.ts';
 
 const none = { modelName: undefined, worldSize: undefined, rank: undefined, kvDtype: undefined };
-const stdin = Readable.from([]);
+const io = { stdin: Readable.from([]), signal: new AbortController().signal };
 
 async function read(content: unknown, flags: Partial<ModelFlags> = {}, environmentSeed: string | null = '7') {
   const file = join(await temporaryFolder(), 'model.json');
   await writeFile(file, typeof content === 'string' ? content : JSON.stringify(content));
-  return readEngine({ ...none, ...flags, model: file }, environmentSeed, { stdin });
+  return readEngine({ ...none, ...flags, model: file }, environmentSeed, io);
 }
 
 const model = {
@@ -177,14 +177,13 @@ describe('a config.json of the hub', () => {
     const folder = join(await temporaryFolder(), 'Llama-3.1-8B');
     await mkdir(folder);
     await writeFile(join(folder, 'config.json'), JSON.stringify(llama));
-    const engine = await readEngine({ ...none, model: folder, modelName }, null, { stdin });
+    const engine = await readEngine({ ...none, model: folder, modelName }, null, io);
     expect(engine).toMatchObject({ modelName, kvShape: { layers: 32 } });
   });
 });
 
 describe('a name', () => {
-  const named = (flags: Partial<ModelFlags>) =>
-    readEngine({ ...none, model: 'llama-3.1-8b', ...flags }, '0', { stdin });
+  const named = (flags: Partial<ModelFlags>) => readEngine({ ...none, model: 'llama-3.1-8b', ...flags }, '0', io);
 
   test.each([
     [

@@ -4,8 +4,7 @@ import { type Dtype, KvferryError } from '@kvferry/core';
 import type { EngineMetadata } from '../chunk-identity.ts';
 import { findModel, type ModelShape, modelByName } from '../models.ts';
 import { parseHubConfig } from './hub-config.ts';
-import { fileError, parseInput, readInput } from './input-file.ts';
-import type { CommandIo } from './io.ts';
+import { fileError, type InputIo, parseInput, readInput } from './input-file.ts';
 import { isDtype, knownDtypes, parseModelFile } from './model-file.ts';
 import { givenEngineFlag, type SequenceFlags } from './subcommand.ts';
 
@@ -20,7 +19,7 @@ export type ModelFlags = Pick<SequenceFlags, 'model' | 'modelName' | 'worldSize'
 export async function readEngine(
   flags: ModelFlags,
   environmentSeed: string | null,
-  io: Pick<CommandIo, 'stdin'>,
+  io: InputIo,
 ): Promise<EngineMetadata> {
   const { kvDtype } = flags;
   if (kvDtype !== undefined && !isDtype(kvDtype)) {

@@ -1,11 +1,10 @@
 import { KvferryError } from '@kvferry/core';
-import { parseInput, readInput, shown } from './input-file.ts';
-import type { CommandIo } from './io.ts';
+import { type InputIo, parseInput, readInput, shown } from './input-file.ts';
 
 const WHAT = 'it holds an array of token ids, or vLLM\'s /tokenize answer, { "tokens": [ … ] }';
 
 /** Reads the token ids that `--tokens` names. Throws INVALID_ARGUMENT that names the file and what is wrong in it. */
-export async function readTokens(file: string, io: Pick<CommandIo, 'stdin'>): Promise<Uint32Array> {
+export async function readTokens(file: string, io: InputIo): Promise<Uint32Array> {
   return parseTokens(file, await readInput('--tokens', file, io));
 }
 

@@ -102,9 +102,12 @@ export function openContext(conformanceCase: ConformanceCase, surroundings: Case
     // Some cases put under what is no key, to have it refused.
     const keys = [...written].filter((key) => keyProblem(key) === undefined);
     if (capabilities.delete && keys.length > 0) {
-      const janitor = target.create();
-      await attempt('delete of its keys', () => deleteAll(janitor, keys));
-      await attempt('close', async () => void (await janitor.close()));
+      let janitor: RemoteBackend | undefined;
+      await attempt('delete of its keys', async () => {
+        janitor = target.create();
+        return await deleteAll(janitor, keys);
+      });
+      await attempt('close', async () => void (await janitor?.close()));
     }
     return problems;
   }

@@ -79,6 +79,17 @@ describe('a suite as tests', () => {
     }
   });
 
+  test('says at its end what it could not clean up', async () => {
+    const { framework, hooks } = recorder();
+    const close = () => Promise.reject(new Error('the folder is in use'));
+    describeBackend(framework, 'foo', { ...memory, createTarget: () => ({ create: memoryBackend, close }) });
+    const said = vi.spyOn(console, 'error').mockImplementation(() => {});
+    await hooks.before();
+    await hooks.after();
+    expect(said.mock.calls).toEqual([['Not cleaned up behind close of the target: the folder is in use']]);
+    said.mockRestore();
+  });
+
   test('does not register a skip list that names no case', () => {
     const skip = [{ id: 'NO-99', reason: 'r', link: 'l' }];
     expect(() => describeBackend(recorder().framework, 'foo', { ...memory, skip })).toThrow('NO-99');

@@ -37,6 +37,7 @@ export function describeBackend(framework: TestFramework, name: string, suite: C
     }, SET_UP_MS);
     framework.afterAll(async () => {
       await session?.close();
+      for (const problem of session?.leftovers ?? []) console.error(`Not cleaned up behind ${problem}`);
     }, SET_UP_MS);
 
     const cases = casesOf(allCases, level);

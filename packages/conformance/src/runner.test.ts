@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { defineBackend, forwardTo, KvferryError, memoryBackend, type RemoteBackend } from '@kvferry/core';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { CaseContext, ConformanceCase } from './case.ts';
 import type { FaultProxy } from './proxy/types.ts';
 import { runConformance } from './runner.ts';
@@ -299,6 +299,54 @@ describe('a run', () => {
     );
     expect(report.cases.map(({ reason }) => reason)).toEqual([undefined, undefined]);
     expect(seen).toEqual(['200 store', '200 store', '200 store']);
+  });
+
+  test('goes on where the close of a backend hangs or fails, and says so', async () => {
+    const closes: readonly (() => Promise<void>)[] = [
+      () => new Promise(() => {}),
+      () => Promise.reject(new Error('no close today')),
+    ];
+    for (const close of closes) {
+      const create = () => defineBackend(forwardTo(memoryBackend(), { close }));
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      onTestFinished(() => void vi.useRealTimers());
+      const running = run([caseOf(passes)], { capabilities, createTarget: () => ({ create }) });
+      await vi.advanceTimersByTimeAsync(60_000);
+      const { passed, leftovers } = await running;
+      expect(passed).toBe(1);
+      const problem = expect.stringMatching(/did not settle in 10 s|no close today/);
+      expect(leftovers).toEqual([
+        expect.stringMatching(/^close of a backend that was not opened: (did not settle in 10 s|.*no close today)$/),
+        problem,
+      ]);
+    }
+  });
+
+  test('keeps its report where the target cannot be closed', async () => {
+    const close = () => Promise.reject(new Error('the folder is in use'));
+    const suite: ConformanceSuite = { capabilities, createTarget: () => ({ create: memoryBackend, close }) };
+    expect(await run([caseOf(passes)], suite)).toMatchObject({
+      passed: 1,
+      leftovers: ['close of the target: the folder is in use'],
+    });
+  });
+
+  test('goes on where no backend is to be had for cleaning up', async () => {
+    const backends = [memoryBackend(), memoryBackend()];
+    const create = () => backends.pop() ?? assert.fail('no backend any more');
+    const stores = caseOf(async ({ open, key }) => void (await (await open()).put([{ key: key(), parts: [] }])));
+    expect(await run([stores], { capabilities, createTarget: () => ({ create }) })).toMatchObject({
+      passed: 1,
+      leftovers: ['TRY-01: delete of its keys: no backend any more', expect.stringContaining('no backend any more')],
+    });
+  });
+
+  test('that has no backend to begin with rejects, and closes the target', async () => {
+    const close = vi.fn(async () => {});
+    const create = () => assert.fail('no backend here');
+    const suite: ConformanceSuite = { capabilities, createTarget: () => ({ create, close }) };
+    await expect(run([caseOf(passes)], suite)).rejects.toThrow('no backend here');
+    expect(close).toHaveBeenCalledOnce();
   });
 
   test('that cannot begin rejects, and leaves no proxy', async () => {

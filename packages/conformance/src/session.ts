@@ -39,20 +39,22 @@ export class Session {
 
   /**
    * Starts the proxy where the level wants it, and makes the target. Rejects with CONFIG_INVALID for a skip list that names no case, and with
-   * whatever keeps proxy or target from being made.
+   * whatever keeps proxy, target or a first backend from being made.
    */
   static async open(suite: ConformanceSuite, options: SessionOptions): Promise<Session> {
     const skipped = skipList(suite, options.cases);
     const { upstream, upstreamCa, http2 } = suite;
     const wantsProxy = upstream !== undefined && includesLevel(options.level, 'network');
     const proxy = wantsProxy ? await FaultProxyServer.start({ upstream, upstreamCa, http2 }) : undefined;
+    let target: Target | undefined;
     try {
-      const target = await suite.createTarget({ connectTo: proxy?.address, ca: proxy?.ca });
+      target = await suite.createTarget({ connectTo: proxy?.address, ca: proxy?.ca });
       const probe = target.create();
-      const { info } = probe;
-      await probe.close();
-      return new Session(suite, target, info, proxy, skipped, options);
+      const session = new Session(suite, target, probe.info, proxy, skipped, options);
+      await session.#attempt('close of a backend that was not opened', () => probe.close());
+      return session;
     } catch (thrown) {
+      await withinMs(GRACE_MS * 5, async () => await target?.close?.()).catch(() => {});
       await proxy?.close();
       throw thrown;
     }
@@ -121,19 +123,24 @@ export class Session {
     return { id, title, status, reason: this.#withoutSecrets(reason), sentence, seconds };
   }
 
-  /** Deletes what may have come after its case had ended, where the backend can say what is there; then closes target and proxy. */
+  /**
+   * Deletes what may have come after its case had ended, where the backend can say what is there; then closes target and proxy. What goes wrong with
+   * that is left over, and costs no result.
+   */
   async close(): Promise<void> {
     const { capabilities, target } = this.#equipment;
     if (capabilities.delete && capabilities.list) {
-      await withinMs(GRACE_MS * 5, () => this.#sweep()).catch((thrown: unknown) =>
-        this.leftovers.push(`sweep of ${this.keyPrefix}/: ${this.#withoutSecrets(messageOf(thrown))}`),
-      );
+      await this.#attempt(`sweep of ${this.keyPrefix}/`, () => this.#sweep());
     }
-    try {
-      await target.close?.();
-    } finally {
-      await this.#proxy?.close();
-    }
+    await this.#attempt('close of the target', async () => await target.close?.());
+    await this.#proxy?.close();
+  }
+
+  /** Does what is no part of a case, for no longer than a backend that hangs may hold up the run. */
+  async #attempt(what: string, run: () => Promise<void>): Promise<void> {
+    await withinMs(GRACE_MS * 5, run).catch((thrown: unknown) =>
+      this.leftovers.push(`${what}: ${this.#withoutSecrets(messageOf(thrown))}`),
+    );
   }
 
   async #sweep(): Promise<void> {

@@ -65,6 +65,11 @@ describe('the report', () => {
     expect(report.cases[0]?.reason).toBe('with (a secret)');
   });
 
+  test('shows no colours of a terminal', async () => {
+    const report = await run([caseOf(async () => assert.fail('\u001b[32m+ 3\u001b[39m\n\u001b[31m- 4\u001b[39m'))]);
+    expect(report.cases[0]?.reason).toBe('+ 3\n- 4');
+  });
+
   test('tells each result as it comes', async () => {
     const told: string[] = [];
     await run([caseOf(passes, { id: 'A-01' }), caseOf(passes, { id: 'B-01' })], memory, {

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { type BackendInfo, KvferryError } from '@kvferry/core';
 import type { ConformanceCase } from './case.ts';
 import { deleteAll, openContext, withinMs } from './case-context.ts';
@@ -115,9 +116,10 @@ export class Session {
     for (const problem of await opened.cleanUp()) this.leftovers.push(`${id}: ${this.#withoutSecrets(problem)}`);
     await this.#proxy?.reset();
     if (seen === undefined) return { id, title, status: 'passed', seconds };
+    // On a terminal, assert colours what it compares; a report is also a file.
     const reason =
       waitedFor === undefined
-        ? messageOf(seen.thrown)
+        ? stripVTControlCharacters(messageOf(seen.thrown))
         : `took longer than ${limitMs / 1000} s, waiting for ${waitedFor}`;
     const status = isProvisional(since) ? 'provisional' : 'failed';
     return { id, title, status, reason: this.#withoutSecrets(reason), sentence, seconds };

@@ -76,12 +76,14 @@ async function carriedOut<Flags extends CommandFlags>(
 ): Promise<number> {
   const flags = command.opts<Flags>();
   const interrupt = new AbortController();
-  process.once('SIGINT', () => {
+  const onTerminate = (): void => interrupt.abort();
+  const onInterrupt = (): void => {
     console.error('\nInterrupted: stopping, and removing what was stored. Press Ctrl-C again to leave it.');
     interrupt.abort();
     process.once('SIGINT', () => process.exit(130));
-  });
-  process.once('SIGTERM', () => interrupt.abort());
+  };
+  process.once('SIGINT', onInterrupt);
+  process.once('SIGTERM', onTerminate);
   try {
     return await run(flags, interrupt.signal, command.args);
   } catch (thrown) {
@@ -91,5 +93,9 @@ async function carriedOut<Flags extends CommandFlags>(
     if (flags.json === true) console.log(JSON.stringify({ error: { code, message } }, null, 2));
     else console.error(pc.red(message));
     return exitCodeOf(error);
+  } finally {
+    // A backend of somebody else may keep the process from ending: there is nothing left to stop, so a signal ends it as it ends any other.
+    process.off('SIGINT', onInterrupt);
+    process.off('SIGTERM', onTerminate);
   }
 }

@@ -21,8 +21,8 @@ process.on('message', async (message) => {
 });
 
 function tell(message: LoadAnswer | LoadEvent): void {
-  // Where nobody listens any more, this process is about to end.
-  if (process.connected) process.send?.(message);
+  // Where nobody listens any more, this process is about to end; told without a callback, it would end with a stack trace.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
 }
 
 async function obey(command: Exclude<LoadCommand, { readonly do: 'stop' }>): Promise<LoadAnswer> {

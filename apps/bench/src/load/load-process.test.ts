@@ -1,7 +1,11 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { PromptRow, RequestRow } from '../results/records.ts';
 import { type LoadProcess, type PhaseListener, startLoad } from './load-process.ts';
@@ -93,4 +97,16 @@ test.each([
   await vi.advanceTimersByTimeAsync(afterMs - 1);
   await vi.advanceTimersByTimeAsync(1);
   await failed;
+});
+
+test('a process that is left before it answers ends quietly', async () => {
+  const child = fork(fileURLToPath(new URL('./client.ts', import.meta.url)), {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  const ended = once(child, 'exit');
+  child.send({ do: 'close' });
+  child.disconnect();
+  expect(await text(child.stderr as Readable)).toBe('');
+  expect(await ended).toEqual([0, null]);
 });

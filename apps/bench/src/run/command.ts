@@ -41,7 +41,7 @@ export function runCommandOf(call: string): Subcommand {
     .option(
       '--max-time <seconds>',
       'most the whole run may take; what it stored is removed after that',
-      wholeNumber,
+      readSeconds,
       DEFAULT_LIMITS.seconds,
     )
     .option(
@@ -181,6 +181,15 @@ function announcement({ bounds, identity, place }: RunHead, afterwards: string):
   const load = `at most ${formatBytes(bounds.bytes)} in ${formatCount(bounds.requests)} requests, ${formatCount(bounds.objects)} objects at once, for ${bounds.seconds} s`;
   const price = bounds.dollars === null ? '' : ` That costs at most $${bounds.dollars.toFixed(2)} at list prices.`;
   return `About to move ${load}, as: ${identity}. All keys are in ${place}. ${afterwards}${price}`;
+}
+
+/** Timers count milliseconds in 31 bits: one of more fires at once. */
+const MOST_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
+
+function readSeconds(text: string): number {
+  const seconds = wholeNumber(text);
+  if (seconds >= 1 && seconds <= MOST_SECONDS) return seconds;
+  throw new InvalidArgumentError(`write a whole number of seconds, from 1 to ${formatCount(MOST_SECONDS)}.`);
 }
 
 function readBytes(text: string): number {

@@ -176,3 +176,9 @@ test('what cannot run says why, with exit code 2', async () => {
   expect(err).toContain('no model is called lama-3.1-8b (did you mean llama-3.1-8b?)');
   expect(code).toBe(2);
 });
+
+test.each(['0', '2147484', '999999999'])('a time of %s s is none that a run can take', async (seconds) => {
+  const { code, err } = await run(['run', '--backend', 'memory', ...small, ...shorter, '--max-time', seconds]);
+  expect(err).toContain('write a whole number of seconds, from 1 to 2,147,483.');
+  expect(code).toBe(2);
+});

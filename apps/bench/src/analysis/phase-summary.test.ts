@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PhaseRecord, PromptRow, RequestRow, Workload } from '../results/records.ts';
-import { summarizePhase, wasNeverBusy } from './phase-summary.ts';
+import { latencies, summarizePhase, wasNeverBusy } from './phase-summary.ts';
 
 const GIB = 1024 ** 3;
 
@@ -39,22 +39,32 @@ describe('a step of the sweep', () => {
     expect(summary.bytesPerSecond?.median).toBeCloseTo(3250 / 0.5);
   });
 
-  it('takes latencies of requests that lie wholly in the window and were answered', () => {
+  it('takes latencies of requests that began before the end of the window and were answered', () => {
     const rows = [
       get(100, 1000),
       get(200, 300),
       get(300, 450, { status: 'failed', error: 'TIMEOUT', firstByteMs: null }),
       get(450, 900, { attempt: 2, firstByteMs: 460 }),
+      get(1001, 2000),
     ];
     const summary = summarizePhase(phase(sweep2), rows, []);
-    expect(summary.requestMs).toEqual({ p50: 100, p90: 450, p99: 450, max: 450 });
+    expect(summary.seconds).toBeCloseTo(0.7);
+    expect(summary.requestMs).toEqual({ p50: 450, p90: 900, p99: 900, max: 900 });
     expect(summary.firstByteMs).toEqual({ p50: 0, p90: 10, p99: 10, max: 10 });
     expect(summary.errors).toEqual({ TIMEOUT: 1 });
+    expect(latencies(rows, phase(sweep2))).toEqual([900, 100, 450]);
   });
 
-  it('takes latencies of all that were measured where none lies in the window', () => {
-    const rows = [get(100, 400), get(200, 500)];
-    expect(summarizePhase(phase(sweep2), rows, []).requestMs?.max).toBe(300);
+  it('counts a read that kept its slot for all of the window: it is the slowest', () => {
+    const quick = Array.from({ length: 50 }, (_, index) => get(110 + index * 10, 120 + index * 10));
+    const { requestMs, seconds } = summarizePhase(phase(sweep2), [get(100, 2050), ...quick], []);
+    expect(seconds).toBeCloseTo(0.5);
+    expect(requestMs).toMatchObject({ p50: 10, max: 1950 });
+  });
+
+  it('takes latencies of all reads where there was one for each slot', () => {
+    const rows = [get(100, 400), get(200, 550)];
+    expect(summarizePhase(phase(sweep2), rows, []).requestMs).toMatchObject({ p50: 300, max: 350 });
   });
 
   it('is all that was measured where the slots were never busy', () => {

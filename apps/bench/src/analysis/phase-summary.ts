@@ -11,8 +11,8 @@ const GIB = 1024 ** 3;
  *
  * Throughput is that of its honest window: of a sweep the stretch in which all its slots were busy, of anything else all that came after the warm-up. Where prompts
  * are stored or loaded, their bytes count, wherever they came from; else those of requests. Latencies are those of the requests that carry values (`get`, else
- * `put`), answered ones only, and of those that lie wholly inside the window; where none does, of all that were measured. The first byte of a put's answer is its
- * end, and says nothing.
+ * `put`), answered ones only, and of those that began before the window's end, whenever they ended: the longer one takes, the less likely it lies wholly inside, so
+ * that of these alone a slow store would look the better. The first byte of a put's answer is its end, and says nothing.
  */
 export function summarizePhase(
   phase: PhaseRecord,
@@ -50,10 +50,10 @@ export function movedRate({ bytesPerSecond, workload }: PhaseSummary): PhaseSumm
   return workload.type === 'hit' && workload.temperature === 'warm' ? null : bytesPerSecond;
 }
 
-/** Latencies of requests of one kind: of those that were answered inside the phase's honest window; where none was, of all that were answered after the warm-up. */
+/** Latencies of requests of one kind: of those that were answered, and began after the warm-up and before the end of the phase's honest window. */
 export function latencies(rows: readonly RequestRow[], phase: PhaseRecord): number[] {
   const measured = rows.filter(({ startMs }) => startMs >= phase.warmUntilMs);
-  return insideOf(measured.filter(isAnswered), honestWindow(phase, measured)).map(requestMs);
+  return begunIn(measured.filter(isAnswered), honestWindow(phase, measured)).map(requestMs);
 }
 
 /** Whether a sweep never had as many requests in flight as it was meant to, so that its window is all that was measured. */
@@ -76,13 +76,12 @@ function reads(rows: readonly RequestRow[]): RequestRow[] {
 function timedRequests(measured: readonly RequestRow[], window: Window): readonly RequestRow[] {
   const answered = measured.filter(isAnswered);
   const carriers = ['get', 'put'].map((operation) => answered.filter((row) => row.operation === operation));
-  return insideOf(carriers.find(({ length }) => length > 0) ?? [], window);
+  return begunIn(carriers.find(({ length }) => length > 0) ?? [], window);
 }
 
-/** Those that lie wholly inside a window; where none does, all of them. */
-function insideOf(rows: readonly RequestRow[], window: Window): readonly RequestRow[] {
-  const inside = rows.filter(({ startMs, endMs }) => startMs >= window.startMs && endMs <= window.endMs);
-  return inside.length > 0 ? inside : rows;
+/** Of what was measured, what began before the window's end. Before its beginning all slots but the last had begun their first. */
+function begunIn(rows: readonly RequestRow[], window: Window): readonly RequestRow[] {
+  return rows.filter(({ startMs }) => startMs <= window.endMs);
 }
 
 /** Those that were answered, and those that still waited when the phase ended: they took that long at least, and left out they would flatter a slow store. */

@@ -1,4 +1,4 @@
-import type { PhaseRecord, PromptRow, Workload } from '../results/records.ts';
+import type { PhaseRecord, Workload } from '../results/records.ts';
 import { errorsOf, isCalledOff } from './rows.ts';
 import type { RunParts } from './run-parts.ts';
 
@@ -11,20 +11,25 @@ export interface Lack {
 /** What went wrong in a run, a sentence each, in the order in which it happened. Empty where nothing did. */
 export function problemsOf(parts: RunParts, lack: Lack): string[] {
   return [
-    ...parts.phases.flatMap((phase) => phaseProblems(phase, parts.promptsOf.get(phase.id) ?? [])),
+    ...parts.phases.flatMap((phase) => phaseProblems(phase, parts)),
     ...runProblems(parts),
     ...(lack.reading ? [readingProblem(parts)] : []),
   ];
 }
 
-function phaseProblems(phase: PhaseRecord, prompts: readonly PromptRow[]): string[] {
-  const { endedBy, error, workload } = phase;
+function phaseProblems(phase: PhaseRecord, { promptsOf, requestsOf }: RunParts): string[] {
+  const { endedBy, error, id, workload } = phase;
+  const prompts = promptsOf.get(id) ?? [];
   const words = workloadWords(workload);
   if (endedBy === 'failed' || error !== null) {
     const why = error === null ? '' : `: ${withoutStop(errorText(error))}`;
     return [`The store failed while ${words}${why}. What was measured before stands.`];
   }
   if (endedBy === 'interrupted') return [`The run was interrupted while ${words}. What was measured before stands.`];
+  const isUnmeasured = [...prompts, ...(requestsOf.get(id) ?? [])].every(({ startMs }) => startMs < phase.warmUntilMs);
+  if (endedBy === 'bytes' && isUnmeasured) {
+    return [`Nothing was measured while ${words}: the bytes were up before. A larger --max-bytes has room for it.`];
+  }
   const failed = prompts.filter((prompt) => prompt.error !== null && !isCalledOff(prompt));
   const waiting = prompts.filter(isCalledOff);
   const all = prompts.length;

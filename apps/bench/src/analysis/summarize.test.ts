@@ -217,9 +217,30 @@ it('notes where chunks travel in parts, and where a step was never as wide as it
   const lone = records.filter((record, index) =>
     record.kind === 'request' && record.phase === 'sweep-32' ? index % 40 === 0 : true,
   );
-  expect(summarize(lone, options).notes).toContain(
+  const narrow = summarize(lone, options);
+  expect(narrow.notes).toContain(
     'sweep-32 never had as many requests in flight as it was meant to: its figures are of all that was measured.',
   );
+});
+
+it('takes no step for the best that was never as wide as it was meant to be, however fast', () => {
+  const burst = records.flatMap((record, index): RunRecord[] => {
+    if (record.kind !== 'request' || record.phase !== 'sweep-32') return [record];
+    return index % 40 === 0 ? [{ ...record, bytes: record.bytes * 1000 }] : [];
+  });
+  const { concurrency, phases } = summarize(burst, options);
+  expect(phases.find(({ id }) => id === 'sweep-32')?.bytesPerSecond?.median).toBeGreaterThan(1e10);
+  expect(concurrency).toBe(16);
+});
+
+it('says that nothing was measured where the bytes were up with the warm-up', () => {
+  const warmUp = records.map((record): RunRecord => {
+    if (record.kind !== 'phase' || record.id !== 'hit-95-cold') return record;
+    return { ...record, warmUntilMs: record.endMs, endedBy: 'bytes' };
+  });
+  expect(summarize(warmUp, options).problems).toEqual([
+    'Nothing was measured while prompts that are stored to 95 % were loaded by a cold cache: the bytes were up before. A larger --max-bytes has room for it.',
+  ]);
 });
 
 /** Paths of numbers that are none. */

@@ -24,7 +24,11 @@ export function summarize(records: readonly RunRecord[], options: PlanOptions): 
   const { conformance, end, requests } = parts;
   const head = parts.head ?? UNKNOWN_HEAD;
   const phases = parts.phases.map((phase) => ({ phase, summary: summaryOf(phase, parts) }));
-  const steps = phases.flatMap(({ phase, summary }) => stepOf(phase, summary) ?? []);
+  const steps = phases.flatMap(({ phase, summary }) => {
+    // What was read by fewer at a time is no figure of this step.
+    const isNarrow = wasNeverBusy(phase, parts.requestsOf.get(phase.id) ?? []);
+    return isNarrow ? [] : (stepOf(phase, summary) ?? []);
+  });
   const best = bestStep(steps);
   const { client, machine, sharesMachine } = head;
   const { maxRequestsInFlight } = client;

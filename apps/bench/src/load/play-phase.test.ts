@@ -161,6 +161,14 @@ describe('warming up', () => {
   });
 });
 
+test('warming up leaves prompts to arrive, however many could be loaded at once', async () => {
+  const workload = { type: 'open-loop', promptsPerSecond: 500, share: 0.5, promptTokens } as const;
+  const { record, prompts } = await play(onMemory, workload, { warmUpMs: 10_000, maxBytes: 12 * 2 * CHUNK_BYTES });
+  expect(record.endedBy).toBe('bytes');
+  expect(prompts).toHaveLength(12);
+  expect(prompts.filter(({ startMs }) => startMs >= record.warmUntilMs)).toHaveLength(9);
+});
+
 describe('ends', () => {
   test('early, what was stored until then is left to those that read', async () => {
     const stage = await newStage(await s3Setup({ runFolder: 'cut-short' }));

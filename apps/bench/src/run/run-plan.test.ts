@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { boundsOf } from './bounds.ts';
-import { planRun, type RunChoice } from './run-plan.ts';
+import { DEFAULT_LIMITS, planRun, type RunChoice } from './run-plan.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -56,6 +56,24 @@ test('all parts together stay within the limits, whatever these are', () => {
       },
     ),
   );
+});
+
+test('the bytes of a store that is not its own have room for every kind of prompt and each step that is planned', () => {
+  const plan = planRun({ ...usual, limits: { ...usual.limits, bytes: DEFAULT_LIMITS.bytes } });
+  const chunksOf = ({ maxBytes }: { readonly maxBytes: number }): number => Math.floor(maxBytes / (32 * MIB));
+  // Of 20 chunks 10 and 19 are stored; a cold cache loads two prompts at least, one of them to warm up.
+  const [none, half, most, warmHalf, warmMost] = plan.hits.map(chunksOf);
+  expect(none).toBeLessThan(2);
+  expect(half).toBeGreaterThanOrEqual(20);
+  expect(most).toBeGreaterThanOrEqual(38);
+  expect(warmHalf).toBeGreaterThanOrEqual(10);
+  expect(warmMost).toBeGreaterThanOrEqual(19);
+  expect(ids(plan).at(-1)).toBe('sweep-16');
+  for (const order of plan.sweep) {
+    const { workload } = order;
+    const slots = workload.type === 'sweep' ? workload.concurrency : Number.NaN;
+    expect(chunksOf(order)).toBeGreaterThanOrEqual(Math.max(8, 4 * slots));
+  }
 });
 
 test.each([

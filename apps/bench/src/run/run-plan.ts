@@ -53,6 +53,12 @@ const DATA_BYTES = 1.25 * 1024 ** 3;
 /** Memory of chunks that are read at once: making it costs time, and more in flight than that is a queue. */
 const MOST_READING_BYTES = 1024 ** 3;
 const CONCURRENCIES = [1, 2, 4, 8, 16, 32, 64];
+/** Of each slot of a step: one to warm up, a quarter as the phase has it, and three in which all slots are busy. */
+const LEAST_READS_OF_SLOT = 4;
+/** Of a step, however narrow. */
+const LEAST_READS = 8;
+/** Of a cold cache: one to warm up, and one to measure. A warm one loads each of its prompts once. */
+const LEAST_PROMPTS = { cold: 2, warm: 1 };
 /** A median of so many prompts is as good as the store's own unrest lets it be. */
 const MAX_PROMPTS = 200;
 /** What the cases of level core take on two busy cores, doubled. */
@@ -85,30 +91,70 @@ export function planRun(choice: RunChoice): RunPlan {
     const maxBytes = Math.floor(((limits.bytes - suiteBytes) * SHARES[name]) / parts);
     return { maxMs: Math.floor(all - warmUpMs), warmUpMs, maxBytes, maxPrompts: MAX_PROMPTS };
   };
-  const hits: readonly Workload[] = [
+  const hits = [
     { type: 'hit', share: 0, temperature: 'cold', promptTokens },
     { type: 'hit', share: 0.5, temperature: 'cold', promptTokens },
     { type: 'hit', share: 0.95, temperature: 'cold', promptTokens },
     { type: 'hit', share: 0.5, temperature: 'warm', promptTokens },
     { type: 'hit', share: 0.95, temperature: 'warm', promptTokens },
-  ];
+  ] as const;
+  const hitBytes = byNeed(
+    part('hits').maxBytes,
+    // What is not stored takes no bytes; but without any a phase has no warm-up.
+    hits.map(({ share, temperature }) => Math.max(1, Math.round(share * promptChunks) * LEAST_PROMPTS[temperature])),
+  );
   const readingBytes = Math.min(MOST_READING_BYTES, limits.memoryBytes / 4);
   const most = Math.min(maxRequestsInFlight ?? Number.POSITIVE_INFINITY, readingBytes / chunkBytes);
-  const concurrencies = CONCURRENCIES.filter((concurrency) => concurrency === 1 || concurrency <= most);
+  const sweepBytes = part('sweep').maxBytes;
+  const concurrencies = CONCURRENCIES.filter(
+    (concurrency) =>
+      concurrency === 1 || (concurrency <= most && leastReadsUpTo(concurrency) * chunkBytes <= sweepBytes),
+  );
+  const stepBytes = withLeast(
+    sweepBytes,
+    concurrencies.map((concurrency) => leastReads(concurrency) * chunkBytes),
+  );
   const peers = part('peers');
   return {
     chunks: prompts * promptChunks,
     promptChunks,
     // The bytes come first: without them there is nothing to read.
     store: order({ type: 'store', prompts }, { ...part('store'), warmUpMs: 0 }),
-    hits: hits.map((workload) => order(workload, part('hits', hits.length))),
-    sweep: concurrencies.map((concurrency) =>
-      order({ type: 'sweep', concurrency }, part('sweep', concurrencies.length)),
+    hits: hits.map((workload, index) =>
+      order(workload, { ...part('hits', hits.length), maxBytes: hitBytes[index] as number }),
+    ),
+    sweep: concurrencies.map((concurrency, index) =>
+      order(
+        { type: 'sweep', concurrency },
+        { ...part('sweep', concurrencies.length), maxBytes: stepBytes[index] as number },
+      ),
     ),
     openLoop: { id: 'open-loop', ...part('openLoop') },
     peers: choice.comparesClients ? { maxMs: peers.maxMs + peers.warmUpMs, maxBytes: peers.maxBytes } : undefined,
     conformanceMs,
   };
+}
+
+/** Reads without which a step of the sweep says nothing. */
+function leastReads(concurrency: number): number {
+  return Math.max(LEAST_READS, LEAST_READS_OF_SLOT * concurrency);
+}
+
+/** Of this step and all that are narrower. */
+function leastReadsUpTo(concurrency: number): number {
+  return CONCURRENCIES.filter((each) => each <= concurrency).reduce((sum, each) => sum + leastReads(each), 0);
+}
+
+/** Divides bytes in proportion to what each part needs. */
+function byNeed(bytes: number, needs: readonly number[]): number[] {
+  const all = needs.reduce((sum, need) => sum + need, 0);
+  return needs.map((need) => Math.floor((bytes * need) / all));
+}
+
+/** Gives each part its least, and all the same of what is left. Less than all of them need is divided in proportion. */
+function withLeast(bytes: number, least: readonly number[]): number[] {
+  const rest = bytes - least.reduce((sum, each) => sum + each, 0);
+  return rest < 0 ? byNeed(bytes, least) : least.map((each) => Math.floor(each + rest / least.length));
 }
 
 /** A name for the rows, such as `hit-95-cold`. */

@@ -121,7 +121,7 @@ test('a live store is used under its own prefix, and with no more memory than th
     `extra_config: { s3_region: us-east-1, kvferry: { endpoint: "${simulator.url}", key_prefix: kv/prod } }`,
   ];
   await writeFile(join(folder, 'lmcache.yaml'), lines.join('\n'));
-  const { code, out, err } = await run(['run', '--config', 'lmcache.yaml', '--live', ...small, ...shorter, '--json']);
+  const { code, out, err } = await run(['run', '--config', 'lmcache.yaml', '--live', ...small, ...short, '--json']);
   const { phases, problems } = JSON.parse(out) as Summary;
   expect(problems).toEqual([]);
   expect(phases.map(({ id }) => id).filter((id) => id.startsWith('sweep'))).toEqual(['sweep-1', 'sweep-2', 'sweep-4']);

@@ -45,7 +45,9 @@ export async function promptsArrive(
   };
   if (run.order.warmUpMs > 0) {
     const turn = async (): Promise<void> => {
-      if (run.takeBytes(prompts.hitBytes)) await ask({ dueMs: run.now(), prompt: prompts.next() });
+      // Not even the first of each where bytes are few: they are for the prompts that arrive.
+      if (!run.isWarmingUp || !run.takeBytes(prompts.hitBytes)) return;
+      await ask({ dueMs: run.now(), prompt: prompts.next() });
     };
     await inSlots(run, seats, turn, () => run.isWarmingUp);
   }

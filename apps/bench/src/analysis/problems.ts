@@ -33,7 +33,14 @@ function phaseProblems(phase: PhaseRecord, { promptsOf, requestsOf }: RunParts):
   const failed = prompts.filter((prompt) => prompt.error !== null && !isCalledOff(prompt));
   const waiting = prompts.filter(isCalledOff);
   const all = prompts.length;
+  const chunks = (requestsOf.get(id) ?? []).filter(({ operation }) => operation === carrierOf(workload));
+  const late = chunks.filter(isCalledOff);
   return [
+    ...(late.length === 0
+      ? []
+      : [
+          `${late.length} of ${chunks.length} requests were still under way at the end while ${words}: the store did not keep up.`,
+        ]),
     ...(failed.length === 0
       ? []
       : [`${failed.length} of ${all} prompts failed while ${words} (${counted(errorsOf(failed))}).`]),
@@ -43,6 +50,11 @@ function phaseProblems(phase: PhaseRecord, { promptsOf, requestsOf }: RunParts):
           `${waiting.length} of ${all} prompts were still waiting at the end while ${words}: the store did not keep up.`,
         ]),
   ];
+}
+
+/** What the requests of a workload are whose answers nobody but the end of the phase calls off; `undefined` where a prompt may do so. */
+function carrierOf({ type }: Workload): 'get' | 'put' | undefined {
+  return type === 'sweep' ? 'get' : type === 'store' ? 'put' : undefined;
 }
 
 /** What was under way, in words: `chunks were read 16 at a time`. */

@@ -152,6 +152,25 @@ it('says that a store did not keep up', () => {
   ]);
 });
 
+it.each([
+  ['sweep-16', 'chunks were read 16 at a time'],
+  ['store', 'prompts were stored'],
+])('says which requests of %s were late for its end', (id, words) => {
+  let left = 3;
+  const cut = records.map((record): RunRecord => {
+    const isCarrier = record.kind === 'request' && ['get', 'put'].includes(record.operation);
+    if (!isCarrier || record.phase !== id || left === 0) return record;
+    left -= 1;
+    return { ...record, status: 'failed', error: 'ABORTED', bytes: 0 };
+  });
+  const all = records.filter((record) => record.kind === 'request' && record.phase === id && record.bytes > 0).length;
+  const { errors, problems } = summarize(cut, options);
+  expect(problems).toEqual([
+    `3 of ${all} requests were still under way at the end while ${words}: the store did not keep up.`,
+  ]);
+  expect(errors).toEqual(whole.errors);
+});
+
 describe('a run that was cut off', () => {
   // Every sixtieth row will do for this.
   const thinned = records.filter(({ kind }, index) => kind !== 'request' || index % 60 === 0);

@@ -35,7 +35,8 @@ export function halfStoredPrompts(
     return shared.length === hitChunks && shared.every(({ key }) => storedKeys.has(key));
   });
   if (beginnings.length === 0) {
-    throw new KvferryError('UNKNOWN', `no prompt is stored of which ${hitChunks} chunks could be read`);
+    const way = 'with a longer --max-time or a smaller --model more is stored';
+    throw new KvferryError('UNKNOWN', `no prompt is stored of which ${hitChunks} chunks could be read; ${way}`);
   }
   let count = 0;
   return {

@@ -49,6 +49,11 @@ export class PhaseRun {
     return this.#end?.by;
   }
 
+  /** Whether it ended before its time: of what was under way then, nothing follows. */
+  get isCutShort(): boolean {
+    return this.end === 'interrupted' || this.end === 'failed';
+  }
+
   /** When the measured part began; `undefined` before. */
   get measuredFromMs(): number | undefined {
     return this.#measuredFromMs;

@@ -183,6 +183,23 @@ describe('ends', () => {
   });
 
   test.each<[string, Parameters<typeof orderOf>]>([
+    ['sweep', [{ type: 'sweep', concurrency: 4 }]],
+    ['hit', [{ type: 'hit', share: 1, temperature: 'cold', promptTokens }]],
+  ])('a %s with what was still under way in its rows', async (name, [workload]) => {
+    addFault({ match: { method: 'GET' }, after: 6, times: forEver, effect: { kind: 'stall', afterBytes: 'head' } });
+    const { record, requests, prompts } = await play(onS3, workload, { maxMs: 50 });
+    expect(record).toMatchObject({ endedBy: 'time', error: null });
+    if (name === 'sweep') expect(kinds(requests)).toEqual({ 'get ok': 6, 'get failed': 4 });
+    else
+      expect(prompts.map(({ error, bytes }) => [error, bytes])).toEqual([
+        [null, 4 * CHUNK_BYTES],
+        ['ABORTED', 0],
+      ]);
+    const late = [...requests, ...prompts].filter(({ error }) => error === 'ABORTED');
+    for (const { endMs } of late) expect(endMs - record.startMs).toBeGreaterThan(2000);
+  });
+
+  test.each<[string, Parameters<typeof orderOf>]>([
     ['store', [{ type: 'store', prompts: 6 }]],
     ['sweep', [{ type: 'sweep', concurrency: 4 }]],
     ['hit', [{ type: 'hit', share: 1, temperature: 'cold', promptTokens }]],

@@ -42,8 +42,8 @@ async function play(
 ): Promise<PhaseRecord> {
   let rows: (RequestRow | PromptRow)[] = [];
   const add = (row: RequestRow | PromptRow): void => {
-    // What the end of the phase cut off says nothing of the store.
-    if (row.kind === 'request' && row.error === 'ABORTED' && run.signal.aborted) return;
+    // What an interruption or a failure cut off says nothing of the store; what was late for the end of a phase had its time.
+    if (row.kind === 'request' && row.error === 'ABORTED' && run.isCutShort) return;
     rows.push(row);
   };
   const tellRows = (): void => {

@@ -24,7 +24,8 @@ async function coldHits(run: PhaseRun, stage: Stage, prompts: HalfStoredPrompts,
   await stage.memory.touch(prompts.hitChunks, `loading ${prompts.hitChunks} chunks of a prompt`);
   await closedLoop(run, 1, async () => {
     if (!run.takePrompt() || !run.takeBytes(prompts.hitBytes)) return;
-    noted.note(await askCold(run, stage, prompts.next(), undefined));
+    const prompt = prompts.next();
+    await noted.ask(prompt, () => askCold(run, stage, prompt, undefined));
   });
 }
 
@@ -42,9 +43,8 @@ async function warmHits(run: PhaseRun, stage: Stage, prompts: HalfStoredPrompts,
       async () => {
         if (!run.takeBytes(hitBytes)) return;
         const prompt = prompts.next();
-        const asked = await askPrompt(run, cache, prompt, undefined);
-        noted.note(asked);
-        if (asked.problem === undefined) known.push(prompt);
+        const asked = await noted.ask(prompt, () => askPrompt(run, cache, prompt, undefined));
+        if (asked !== undefined && asked.problem === undefined) known.push(prompt);
       },
       () => !run.isOver && known.length < most && (known.length === 0 || run.isWarmingUp),
     );
@@ -55,7 +55,8 @@ async function warmHits(run: PhaseRun, stage: Stage, prompts: HalfStoredPrompts,
       1,
       async () => {
         if (!run.takePrompt()) return;
-        noted.note(await askPrompt(run, cache, known[turn % known.length] as HalfStoredPrompt, undefined));
+        const prompt = known[turn % known.length] as HalfStoredPrompt;
+        await noted.ask(prompt, () => askPrompt(run, cache, prompt, undefined));
         turn += 1;
       },
       () => !run.isOver,
@@ -91,7 +92,22 @@ class Noted {
     this.#tell = tell;
   }
 
-  note(asked: AskedPrompt): void {
+  /** Gives what became of a prompt; `undefined` of one that the end of the phase cut off. */
+  async ask(prompt: HalfStoredPrompt, ask: () => Promise<AskedPrompt>): Promise<AskedPrompt | undefined> {
+    const run = this.#run;
+    const startMs = run.now();
+    try {
+      const asked = await ask();
+      this.#note(asked);
+      return asked;
+    } catch (thrown) {
+      if (run.signal.aborted) tellCutOff(run, prompt, startMs, this.#tell);
+      else run.fail(thrown);
+      return undefined;
+    }
+  }
+
+  #note(asked: AskedPrompt): void {
     const run = this.#run;
     this.#tell(asked.row);
     conclude(run, asked);
@@ -100,6 +116,27 @@ class Noted {
     this.#durationsMs.push(asked.row.endMs - asked.row.startMs);
     if (run.now() - measuredFromMs >= LEAST_MEASURED_MS && isSteady(this.#durationsMs)) run.finish('steady');
   }
+}
+
+/**
+ * Tells of a prompt that the end of the phase cut off, with ABORTED: it took that long at least, and a store that is too slow would look the better without it. Of
+ * one that was interrupted or has failed, nothing follows from it.
+ */
+export function tellCutOff(run: PhaseRun, { tokens }: HalfStoredPrompt, dueMs: number, tell: Tell): void {
+  if (run.isCutShort) return;
+  const nowMs = run.now();
+  tell({
+    kind: 'prompt',
+    phase: run.order.id,
+    dueMs,
+    startMs: nowMs,
+    lookedUpMs: null,
+    endMs: nowMs,
+    tokens: tokens.length,
+    hitTokens: 0,
+    bytes: 0,
+    error: 'ABORTED',
+  });
 }
 
 /** What a prompt means for its phase: wrong bytes end it at once, failures when they are too many. */

@@ -5,7 +5,7 @@ import { inSlots } from '../closed-loop.ts';
 import { halfStoredPrompts } from '../half-stored-prompts.ts';
 import type { PhaseRun } from '../phase-run.ts';
 import type { Stage } from '../stage.ts';
-import { askCold, conclude } from './hit.ts';
+import { askCold, conclude, tellCutOff } from './hit.ts';
 
 type OpenLoop = Extract<Workload, { readonly type: 'open-loop' }>;
 
@@ -82,21 +82,7 @@ export async function promptsArrive(
     }
   }
 
-  /** A prompt that the end of the phase cut off. Of one that was interrupted or has failed, nothing follows from it. */
   function leave({ dueMs, prompt }: Arrival): void {
-    if (run.end === 'interrupted' || run.end === 'failed') return;
-    const nowMs = run.now();
-    tell({
-      kind: 'prompt',
-      phase: run.order.id,
-      dueMs,
-      startMs: nowMs,
-      lookedUpMs: null,
-      endMs: nowMs,
-      tokens: prompt.tokens.length,
-      hitTokens: 0,
-      bytes: 0,
-      error: 'ABORTED',
-    });
+    tellCutOff(run, prompt, dueMs, tell);
   }
 }

@@ -140,7 +140,7 @@ function hasFailed({ endedBy }: PhaseSummary): boolean {
 function topMetrics(before: Summary, after: Summary): MetricComparison[] {
   const best = [bestPhase(before), bestPhase(after)];
   const spread = Math.max(...best.map(spreadOf));
-  const tail = Math.max(spread, ...best.map((phase) => tailSpread(phase?.requestMs, phase?.requests)));
+  const tail = Math.max(spread, ...best.map((phase) => tailSpread(phase?.requestMs, phase?.timedRequests)));
   const top = (
     metric: Metric,
     unit: MetricComparison['unit'],
@@ -247,8 +247,8 @@ function spreadOf(phase: PhaseSummary | undefined): number {
   return Math.max(least, fastest / median, median / slowest);
 }
 
-function requestTail({ requestMs, requests }: PhaseSummary): number {
-  return tailSpread(requestMs, requests);
+function requestTail({ requestMs, timedRequests }: PhaseSummary): number {
+  return tailSpread(requestMs, timedRequests);
 }
 
 function promptTail({ promptMs, prompts }: PhaseSummary): number {

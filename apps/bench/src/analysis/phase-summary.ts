@@ -33,6 +33,7 @@ export function summarizePhase(
     requests: measured.filter(({ endMs }) => endMs >= window.startMs && endMs <= window.endMs).length,
     bytes: Math.round(bytesOf(flows, window)),
     bytesPerSecond: throughputOf(flows, window),
+    timedRequests: timed.length,
     requestMs: percentilesOf(timed.map(requestMs)),
     firstByteMs: percentilesOf(firstByteMs(timed.filter(({ operation }) => operation !== 'put'))),
     promptMs: percentilesOf(waited(asked).map(({ dueMs, endMs }) => endMs - dueMs)),

@@ -75,6 +75,8 @@ export interface PhaseSummary {
   readonly bytes: number;
   /** Of the seconds of the honest window; a shorter window counts as one. `null` where nothing was moved. */
   readonly bytesPerSecond: { readonly fastest: number; readonly median: number; readonly slowest: number } | null;
+  /** How many `requestMs` is of. `requests` has those of lookups, too. */
+  readonly timedRequests: number;
   readonly requestMs: Percentiles | null;
   readonly firstByteMs: Percentiles | null;
   /** Of whole prompts, from when they were due; `null` where the phase has none. */

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import { KvferryError } from '@kvferry/core';
 import { Command } from 'commander';
+import pc from 'picocolors';
 import { compareSummaries } from '../analysis/comparison.ts';
 import { summarize } from '../analysis/summarize.ts';
 import { checkPlanOptions } from '../planner/plan.ts';
@@ -31,11 +33,11 @@ export function analyzeCommand(call: string): Subcommand {
     command,
     async run(flags, _signal, [folder = '']) {
       const run = await readRun(folder, flags as Flags);
-      await writeSummary(folder, run.summary);
-      const report = await writeReport(folder, await drawn([run]));
       console.log(flags.json === true ? JSON.stringify(run.summary, null, 2) : summaryText(run.summary));
-      console.error(`Report: ${report}`);
-      return 0;
+      return await toldWhere(folder, async () => {
+        await writeSummary(folder, run.summary);
+        return await writeReport(folder, await drawn([run]));
+      });
     },
   };
 }
@@ -60,10 +62,22 @@ export function compareCommand(call: string): Subcommand {
       const runs = [await readRun(before, flags), await readRun(after, flags)] as const;
       const comparison = compareSummaries(runs[0].summary, runs[1].summary);
       console.log(flags.json === true ? JSON.stringify(comparison, null, 2) : comparisonText(comparison));
-      if (flags.out !== undefined) console.error(`Report: ${await writeReport(flags.out, await drawn(runs))}`);
-      return 0;
+      const { out } = flags;
+      return out === undefined ? 0 : await toldWhere(out, async () => await writeReport(out, await drawn(runs)));
     },
   };
+}
+
+/** Says where the report is; gives the exit code. That a folder cannot be written to costs no figures: another's run is often there to be read alone. */
+async function toldWhere(folder: string, write: () => Promise<string>): Promise<number> {
+  try {
+    console.error(`Report: ${await write()}`);
+    return 0;
+  } catch (thrown) {
+    const { reason } = KvferryError.from(thrown);
+    console.error(pc.red(`There is no new report in ${folder}: ${reason}. The figures are printed here alone.`));
+    return 2;
+  }
 }
 
 /** Drawing libraries take half a second to load. */

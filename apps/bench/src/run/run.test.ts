@@ -75,6 +75,19 @@ test('a run gives figures, keeps them for later, and stays under one prefix of t
   const compared = await run(['compare', 'first', 'first', '--out', 'both']);
   expect(compared.out).toContain('within the spread');
   expect(await readFile(join(folder, 'both', 'report.html'), 'utf8')).toContain('<svg');
+
+  // Where nothing can be written, the figures are printed all the same, and nothing but them.
+  const nowhere = join('first', 'rows.ndjson');
+  const alone = await run(['compare', 'first', 'first', '--json', '--out', nowhere]);
+  expect(JSON.parse(alone.out)).toMatchObject({ metrics: expect.any(Array) });
+  expect(alone.err).toMatch(/There is no new report in first\/rows\.ndjson: /);
+  expect(alone.code).toBe(2);
+  await rm(join(folder, 'first', 'summary.json'));
+  await mkdir(join(folder, 'first', 'summary.json'));
+  const unwritten = await run(['analyze', 'first', '--json']);
+  expect(JSON.parse(unwritten.out)).toMatchObject(measured);
+  expect(unwritten.err).toContain('There is no new report in first');
+  expect(unwritten.code).toBe(2);
 }, 60_000);
 
 test('a store that fails in mid-run gives a report that says so', async () => {

@@ -115,6 +115,15 @@ describe('opening', () => {
     expect(await readFile(join(folder, 'file'), 'utf8')).toBe('mine');
   });
 
+  // As of an automounter that knows no such name, where `mkdir` with `recursive` never ends.
+  test.runIf(process.platform === 'linux')(
+    'a folder that its parent does not take is NAMESPACE_NOT_FOUND',
+    async () => {
+      const error = await rejection(fileBackend({ path: '/proc/no/such/store' }).open());
+      expect(error).toMatchObject({ code: 'NAMESPACE_NOT_FOUND', operation: 'open' });
+    },
+  );
+
   // The superuser may do everything everywhere; the mapping itself is tested in file-errors.test.ts.
   test.skipIf(process.getuid?.() === 0)('without the right to (not as root) is PERMISSION_DENIED', async () => {
     const { folder } = store();

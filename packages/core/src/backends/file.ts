@@ -85,7 +85,7 @@ class FileDriver implements BackendDriver {
 
   async open(signal: AbortSignal): Promise<void> {
     try {
-      await mkdir(this.#temporaryFolder, { recursive: true });
+      await makeFolder(this.#temporaryFolder);
       await this.#removeLeftovers(signal);
     } catch (thrown) {
       const code = errnoOf(thrown);
@@ -287,9 +287,32 @@ async function withFolder(path: string, run: () => Promise<void>): Promise<void>
     await run();
   } catch (thrown) {
     if (errnoOf(thrown) !== 'ENOENT') throw thrown;
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await run();
   }
+}
+
+/**
+ * Makes a folder and those above it. Node's `recursive` (24.21, 26.10) tries for ever where a folder that is there takes no other and says ENOENT, as that of
+ * an automounter does for a name it does not know.
+ */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOENT' || dirname(path) === path) return needFolder(path, thrown);
+    await makeFolder(dirname(path));
+    await mkdir(path).catch((again: unknown) => needFolder(path, again));
+  }
+}
+
+/** Throws why a folder was not made, unless it is there. */
+async function needFolder(path: string, thrown: unknown): Promise<void> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw thrown;
 }
 
 async function fileExists(path: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { type AgentOptions, Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { createSecureContext } from 'node:tls';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Operation } from '@kvferry/core';
 import type { WireTimeouts } from '@kvferry/wire';
@@ -13,6 +14,7 @@ import type { Limiter } from './limiter.ts';
 import { answerOfSdk, connectionErrorOfSdk } from './sdk-errors.ts';
 import type { ServerClock } from './signing/clock.ts';
 import { publishRecord, recordsWanted } from './telemetry.ts';
+import { usualTrust } from './trust.ts';
 import type { CredentialProvider, S3Credentials, S3Endpoint } from './types.ts';
 
 type Sdk = typeof import('@aws-sdk/client-s3');
@@ -29,7 +31,7 @@ export interface ControlRequest {
 export interface ControlPlaneParts {
   readonly backend: string;
   readonly endpoint: S3Endpoint;
-  /** PEM of the certificates to trust; `undefined`: the system's. */
+  /** PEM of the certificates to trust; `undefined`: the usual ones. */
   readonly ca: string | undefined;
   readonly timeouts: WireTimeouts;
   readonly maxRequestsInFlight: number;
@@ -144,6 +146,9 @@ export class ControlPlane {
     const { ca, endpoint, maxRequestsInFlight, service, signsBy, timeouts } = this.#parts;
     const sdk = await import('@aws-sdk/client-s3');
     const agentOptions: AgentOptions = { keepAlive: true, maxSockets: maxRequestsInFlight };
+    // Made once: a connection that gets the certificates themselves parses all of them again.
+    const secureContext =
+      endpoint.scheme === 'https' ? { secureContext: createSecureContext({ ca: ca ?? usualTrust() }) } : {};
     const client = new sdk.S3Client({
       // Given, whatever it is: left to itself the SDK follows AWS_ENDPOINT_URL_S3, and lists another store than the one
       // that is read.
@@ -167,10 +172,7 @@ export class ControlPlane {
         connectionTimeout: timeouts.connectMs,
         socketTimeout: Math.max(timeouts.firstByteMs, timeouts.stallMs),
         httpAgent: new ElsewhereHttpAgent(agentOptions, endpoint.connectTo),
-        httpsAgent: new ElsewhereHttpsAgent(
-          ca === undefined ? agentOptions : { ...agentOptions, ca },
-          endpoint.connectTo,
-        ),
+        httpsAgent: new ElsewhereHttpsAgent({ ...agentOptions, ...secureContext }, endpoint.connectTo),
       },
     });
     if (endpoint.addressing === 'path') putBucketIntoPath(client, endpoint);
@@ -253,7 +255,7 @@ class ElsewhereHttpAgent extends HttpAgent {
 class ElsewhereHttpsAgent extends HttpsAgent {
   readonly #place: Place;
 
-  constructor(options: AgentOptions & { readonly ca?: string }, place: Place) {
+  constructor(options: HttpsAgentOptions, place: Place) {
     super(options);
     this.#place = place;
   }

@@ -1,11 +1,12 @@
 import { request as requestPlain } from 'node:http';
 import { request as requestOverTls } from 'node:https';
 import { isIP } from 'node:net';
-import { checkServerIdentity, getCACertificates, type TLSSocket } from 'node:tls';
+import { checkServerIdentity, type TLSSocket } from 'node:tls';
 import { endpointUrl, loopbackOf, requestTarget } from './endpoint.ts';
 import { tlsReason } from './errors.ts';
 import { resolveCa } from './options.ts';
 import { connectionErrorOfSdk } from './sdk-errors.ts';
+import { usualTrust } from './trust.ts';
 import type { S3ConnectionOptions, S3Endpoint } from './types.ts';
 
 /** What a store tells anybody who asks for a bucket, before it knows who asks. */
@@ -95,9 +96,4 @@ function certificateOf(socket: TLSSocket, at: string): StoreCertificate {
     validUntilMs: Date.parse(valid_to),
     problem: socket.authorized ? undefined : tlsReason(String(socket.authorizationError), at),
   };
-}
-
-/** What the wire trusts, too: Node's own roots and those of the system. */
-function usualTrust(): string[] {
-  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
 }

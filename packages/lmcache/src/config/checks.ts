@@ -2,7 +2,7 @@ import type { ConfigFinding } from '../types.ts';
 import { findings, type Subject } from './findings.ts';
 import { isSame, type Setting, type Settings } from './settings.ts';
 import { type AddressDecision, decideAddress } from './store-address.ts';
-import { awsDomain, directoryBucketZone } from './store-host.ts';
+import { awsDomain, directoryBucketZone, isIpAddress } from './store-host.ts';
 import { PLACEHOLDER } from './yaml-document.ts';
 
 /** What the values mean together: where the remote lies, and all there is to say. */
@@ -245,7 +245,11 @@ function checkHost(settings: Settings, address: NonNullable<Checked['address']>,
   const hostAt = settings.extension.endpoint === undefined ? url : settings.subject('extra_config.kvferry.endpoint');
   const regionSetting = settings.get('extra_config.s3_region');
   const region = isText(regionSetting) ? String(regionSetting.value) : undefined;
-  if (bare) found.push(findings.bareBucket(url, `${target.bucket}.${target.endpointHost}`));
+  if (bare) {
+    const from = settings.extension.endpoint === undefined ? 'the region' : 'the endpoint';
+    const isAddress = isIpAddress(target.endpointHost.replace(/:\d+$/, ''));
+    found.push(findings.bareBucket(url, from, isAddress ? undefined : `${target.bucket}.${target.endpointHost}`));
+  }
 
   if (region !== undefined && target.provider === 'aws' && isReal(region)) {
     const at = settings.subject(regionSetting.path);

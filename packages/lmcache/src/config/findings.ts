@@ -289,11 +289,14 @@ export const findings = {
   badAddress: (at: Subject, problem: string, fix: string): ConfigFinding =>
     error(at, `does not name a store. ${problem}`, fix),
 
-  bareBucket: (at: Subject, host: string): ConfigFinding =>
+  /** `host` undefined: an IP address, in front of which no bucket can stand. */
+  bareBucket: (at: Subject, from: 'the region' | 'the endpoint', host: string | undefined): ConfigFinding =>
     warning(
       at,
-      'is a bucket without a host. It works here, built from the region; to LMCache it is a host name that does not resolve.',
-      `If LMCache shares this file, write: remote_url: "s3://${host}"`,
+      `is a bucket without a host. It works here, built from ${from}; to LMCache it is a host name that does not resolve.`,
+      host === undefined
+        ? 'If LMCache shares this file, give the store a host name with the bucket in front, and write that: remote_url: "s3://<bucket>.<host>"'
+        : `If LMCache shares this file, write: remote_url: "s3://${host}"`,
     ),
 
   pluginS3: (at: Subject): ConfigFinding =>

@@ -287,9 +287,9 @@ export const cases: readonly ConformanceCase[] = [
     since: '1.0.0',
     async run({ open, keys, value, capabilities }) {
       const backend = await open();
-      const lengths = [1, 2, 3, 255, 256, 4095, 4096, 4097, 65_535, 65_536, 65_537, 1_048_575, 1_048_577].filter(
-        (byteLength) => byteLength <= capabilities.limits.maxValueBytes,
-      );
+      const lengths = [
+        1, 2, 3, 255, 256, 4095, 4096, 4097, 65_535, 65_536, 65_537, 1_048_575, 1_048_576, 1_048_577,
+      ].filter((byteLength) => byteLength <= capabilities.limits.maxValueBytes);
       const values = new Map(keys(lengths.length).map((key, index) => [key, value(lengths[index] ?? 0, index)]));
       await storeAll(backend, values);
       await assertAllStored(backend, values, 'after the put');

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import type { Key } from '@kvferry/core';
 import type { CaseContext, ConformanceCase } from '../case.ts';
-import { assertListed, entriesOf, listed, rejection, store, storeAll, untyped } from './support.ts';
+import {
+  assertAbsent,
+  assertListed,
+  assertStored,
+  entriesOf,
+  listed,
+  rejection,
+  store,
+  storeAll,
+  untyped,
+} from './support.ts';
 
 /** What `list` finds, and how it is left. */
 export const cases: readonly ConformanceCase[] = [
@@ -56,7 +66,10 @@ export const cases: readonly ConformanceCase[] = [
     async run(context) {
       const backend = await context.open();
       const { base } = await someTree(context, backend);
-      for (const prefix of ['kv9', 'kv1/aa/xx', 'kv1/aa/x/', 'kv1//', 'KV1/', '/', '%6bv1', 'kv1/../kv1']) {
+      const none = ['kv9', 'kv1/aa/xx', 'kv1/aa/x/', 'kv1//', 'KV1/', '/', '%6bv1', 'kv1/../kv1'];
+      // A prefix is no pattern: not one of LIKE, of GLOB, nor a regular expression.
+      const patterns = ['%', 'kv_/', 'kv1/a%', '*', 'kv?/', 'kv1/a[ab]', 'kv./', '.*', 'kv1/a(a|b)'];
+      for (const prefix of [...none, ...patterns]) {
         assertListed(await listed(backend.list({ prefix: base + prefix })), new Map());
       }
     },
@@ -214,6 +227,29 @@ export const cases: readonly ConformanceCase[] = [
         const before = times.get(key);
         assert.equal(modifiedMs, before, `${JSON.stringify(key)} was written at ${before}, and then at ${modifiedMs}`);
       }
+    },
+  },
+  {
+    id: 'LIST-12',
+    title: 'holds up no other call while it rests between two entries',
+    sentence: 'Lists keys with the length of their values, page by page as the caller iterates, in no promised order.',
+    level: 'core',
+    needs: ['list', 'delete'],
+    since: '1.0.0',
+    async run(context) {
+      const backend = await context.open();
+      const { base, values } = await someTree(context, backend);
+      const found = new Map<Key, number>();
+      // As one does who empties a folder: each call is made, and ends, before the next entry is asked for.
+      for await (const { key, byteLength } of backend.list({ prefix: base })) {
+        found.set(key, byteLength);
+        await store(backend, context.key(), context.value(5));
+        await assertStored(backend, key, values.get(key) ?? new Uint8Array(0), 'while a listing rests');
+        assert.deepEqual(await backend.delete([key]), [{ status: 'deleted' }], 'delete while a listing rests');
+        await assertAbsent(backend, key, 'while a listing rests');
+      }
+      assertListed(found, entriesOf(values));
+      assertListed(await listed(backend.list({ prefix: base })), new Map());
     },
   },
 ];

@@ -5,9 +5,11 @@ import type { ConformanceCase } from '../case.ts';
 import {
   assertAbsent,
   assertBytes,
+  assertListed,
   assertStored,
   handled,
   lengthsOf,
+  listed,
   rejection,
   sameBytes,
   seen,
@@ -125,6 +127,10 @@ export const cases: readonly ConformanceCase[] = [
       const whole = value(Math.min(9 * 1024 * 1024 + 1, capabilities.limits.maxValueBytes));
       await store(backend, stored, whole);
       await assertStored(backend, stored, whole, `a value of ${whole.byteLength} bytes`);
+      // What is stored in pieces is as long as all of them.
+      assert.deepEqual(lengthsOf(await backend.stat([stored])), [whole.byteLength], 'stat of the value');
+      if (!capabilities.list) return;
+      assertListed(await listed(backend.list({ prefix: stored })), new Map([[stored, whole.byteLength]]));
     },
   },
   {
@@ -221,12 +227,14 @@ export const cases: readonly ConformanceCase[] = [
     level: 'core',
     needs: [],
     since: '1.0.0',
-    async run({ open, keys, value, signal }) {
+    async run({ open, keys, value, signal, capabilities }) {
       const backend = await open();
-      const whole = value(500_000);
-      for (const key of keys(4)) {
+      const { maxValueBytes } = capabilities.limits;
+      for (const [index, key] of keys(4).entries()) {
+        // The last has more than a piece, where values are stored in pieces of a MiB.
+        const whole = value(Math.min(index < 3 ? 500_000 : 2_500_000, maxValueBytes));
         let writing = true;
-        const into = new Uint8Array(600_000);
+        const into = new Uint8Array(whole.byteLength + 100_000);
         const reader = (async () => {
           while (writing && !signal.aborted) {
             await setImmediate();

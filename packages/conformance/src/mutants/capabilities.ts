@@ -58,7 +58,7 @@ export const mutants: readonly Mutant[] = [
   {
     fault: 'claims delete and does nothing',
     make: driver(() => ({ delete: (batch) => batch.each(1, () => ({ status: 'deleted' })) })),
-    caught: ['CAP-07', 'DEL-01', 'DEL-02', 'DEL-03', 'DEL-04', 'DEL-05', 'ABORT-07', 'LIST-08', 'CONC-01'],
+    caught: ['CAP-07', 'DEL-01', 'DEL-02', 'DEL-03', 'DEL-04', 'DEL-05', 'ABORT-07', 'LIST-08', 'LIST-12', 'CONC-01'],
   },
   {
     fault: 'claims list and gives nothing',
@@ -66,6 +66,7 @@ export const mutants: readonly Mutant[] = [
     caught: [
       'CAP-08',
       'LIFE-16',
+      'PUT-06',
       'ABORT-11',
       'KEYS-11',
       'LIST-01',
@@ -76,6 +77,7 @@ export const mutants: readonly Mutant[] = [
       'LIST-08',
       'LIST-10',
       'LIST-11',
+      'LIST-12',
       'CONC-05',
     ],
   },
@@ -118,6 +120,6 @@ export const mutants: readonly Mutant[] = [
       const backend = defineBackend({ ...forwardTo(inner), capabilities: less });
       return facade(() => ({ capabilities: small }))(backend);
     },
-    caught: ['CAP-12', 'PUT-06'],
+    caught: ['CAP-12', 'GET-13', 'PUT-06', 'PUT-10'],
   },
 ];

@@ -198,6 +198,7 @@ export const mutants: readonly Mutant[] = [
       'KEYS-07',
       'KEYS-08',
       'KEYS-09',
+      'LIST-12',
       'CONC-01',
       'CONC-02',
       'CONC-03',
@@ -263,7 +264,7 @@ export const mutants: readonly Mutant[] = [
       const result = await first(inner.get([item]));
       return result.status === 'hit' && result.byteLength === 0 ? { status: 'miss' } : result;
     }),
-    caught: ['GET-05', 'PUT-02', 'PUT-16'],
+    caught: ['GET-05', 'PUT-02', 'PUT-16', 'LIST-12'],
   },
   {
     fault: 'fails for an absent key of get',
@@ -284,6 +285,7 @@ export const mutants: readonly Mutant[] = [
       'BATCH-07',
       'ABORT-01',
       'ABORT-04',
+      'LIST-12',
       'CONC-01',
       'ERR-04',
     ],
@@ -388,6 +390,16 @@ export const mutants: readonly Mutant[] = [
       return result.status === 'hit' ? { ...result, byteLength: Math.min(result.byteLength, 65_536) } : result;
     }),
     caught: ['GET-07', 'GET-13', 'PUT-05', 'PUT-06', 'PUT-09', 'PUT-10', 'BATCH-02', 'ABORT-03'],
+  },
+  {
+    fault: 'loses the last byte of a value that fills its last MiB',
+    make: eachGet(async (inner, item) => {
+      const result = await first(inner.get([item]));
+      const fills = result.status === 'hit' && result.byteLength > 0 && result.byteLength % (1024 * 1024) === 0;
+      if (fills) item.into[result.byteLength - 1] = 0;
+      return result;
+    }),
+    caught: ['GET-13'],
   },
   {
     fault: 'gives each value and the end of the one that was longer',

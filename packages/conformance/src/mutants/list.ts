@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { ListEntry, ListOptions, RemoteBackend } from '@kvferry/core';
+import { KvferryError, type ListEntry, type ListOptions, type RemoteBackend } from '@kvferry/core';
 import { driver, facade, type Mutant } from './mutant.ts';
 
 /** Changes the entries that a listing gives. */
@@ -20,6 +20,17 @@ function iterator(
   }));
 }
 
+/** Takes these characters of a prefix for parts of a pattern, each for what stands beside it in a regular expression. */
+function patterns(characters: Readonly<Record<string, string>>): Mutant['make'] {
+  return entries(async function* (inner, prefix, signal) {
+    const escaped = [...prefix].map(
+      (character) => characters[character] ?? character.replace(/[\\^$.*+?()[\]{}|]/, '\\$&'),
+    );
+    const pattern = new RegExp(`^${escaped.join('')}`, 's');
+    for await (const entry of inner.list({ signal })) if (pattern.test(entry.key)) yield entry;
+  });
+}
+
 const done = { done: true, value: undefined } as const;
 
 export const mutants: readonly Mutant[] = [
@@ -35,6 +46,7 @@ export const mutants: readonly Mutant[] = [
     }),
     caught: [
       'CAP-08',
+      'PUT-06',
       'ABORT-10',
       'ABORT-11',
       'KEYS-11',
@@ -46,6 +58,7 @@ export const mutants: readonly Mutant[] = [
       'LIST-07',
       'LIST-08',
       'LIST-10',
+      'LIST-12',
       'CONC-05',
     ],
   },
@@ -56,6 +69,7 @@ export const mutants: readonly Mutant[] = [
     }),
     caught: [
       'CAP-08',
+      'PUT-06',
       'KEYS-11',
       'LIST-01',
       'LIST-02',
@@ -64,6 +78,7 @@ export const mutants: readonly Mutant[] = [
       'LIST-07',
       'LIST-08',
       'LIST-10',
+      'LIST-12',
       'CONC-05',
     ],
   },
@@ -97,7 +112,7 @@ export const mutants: readonly Mutant[] = [
       const folder = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
       yield* inner.list({ prefix: folder, signal });
     }),
-    caught: ['CAP-08', 'KEYS-11', 'LIST-02'],
+    caught: ['CAP-08', 'PUT-06', 'KEYS-11', 'LIST-02'],
   },
   {
     fault: 'gives what lies right in the folder alone',
@@ -105,7 +120,18 @@ export const mutants: readonly Mutant[] = [
       for await (const entry of inner.list({ prefix, signal }))
         if (!entry.key.slice(prefix.length).includes('/')) yield entry;
     }),
-    caught: ['KEYS-11', 'LIST-01', 'LIST-02', 'LIST-05', 'LIST-07', 'LIST-08', 'LIST-10', 'LIST-11', 'CONC-05'],
+    caught: [
+      'KEYS-11',
+      'LIST-01',
+      'LIST-02',
+      'LIST-05',
+      'LIST-07',
+      'LIST-08',
+      'LIST-10',
+      'LIST-11',
+      'LIST-12',
+      'CONC-05',
+    ],
   },
   {
     fault: 'gives the keys of the folder that the prefix ends in',
@@ -168,7 +194,7 @@ export const mutants: readonly Mutant[] = [
         },
       };
     }),
-    caught: ['LIST-08'],
+    caught: ['LIST-08', 'LIST-12'],
   },
   {
     fault: 'takes a prefix that is no text for none',
@@ -206,5 +232,53 @@ export const mutants: readonly Mutant[] = [
       }
     }),
     caught: ['CONC-05'],
+  },
+  {
+    fault: 'takes a prefix for a pattern of GLOB',
+    make: patterns({ '*': '.*', '?': '.', '[': '[', ']': ']' }),
+    caught: ['LIST-03'],
+  },
+  {
+    fault: 'takes an underscore of a prefix for any character, as LIKE does',
+    make: patterns({ _: '.' }),
+    caught: ['LIST-03'],
+  },
+  {
+    fault: 'takes a prefix for a regular expression',
+    make: patterns({ '.': '.', '*': '*', '(': '(', '|': '|', ')': ')' }),
+    caught: ['LIST-02', 'LIST-03'],
+  },
+  {
+    fault: 'writes nothing while a listing is open',
+    make: driver((inner) => {
+      let listings = 0;
+      return {
+        put: (batch, mode) => {
+          if (listings > 0) throw new KvferryError('UNAVAILABLE', 'the table is locked');
+          return inner.put(batch.items, { mode, signal: batch.signal, onSettled: batch.settle }).then(() => {});
+        },
+        async *list(prefix, signal) {
+          listings += 1;
+          try {
+            yield* inner.list({ prefix, signal });
+          } finally {
+            listings -= 1;
+          }
+        },
+      };
+    }),
+    caught: ['LIST-12'],
+  },
+  {
+    fault: 'goes on at the number of entries that it has given, whatever was deleted meanwhile',
+    make: entries(async function* (inner, prefix, signal) {
+      for (let given = 0; ; given += 4) {
+        const all = [];
+        for await (const entry of inner.list({ prefix, signal })) all.push(entry);
+        if (given >= all.length) return;
+        yield* all.slice(given, given + 4);
+      }
+    }),
+    caught: ['LIST-12'],
   },
 ];

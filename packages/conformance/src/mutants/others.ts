@@ -116,6 +116,7 @@ export const mutants: readonly Mutant[] = [
       'KEYS-07',
       'KEYS-08',
       'KEYS-09',
+      'LIST-12',
       'CONC-01',
       'CONC-02',
       'CONC-03',

@@ -14,6 +14,8 @@ function otherParts(change: (parts: readonly Uint8Array[]) => readonly Uint8Arra
   );
 }
 
+const MIB = 1024 * 1024;
+
 export const mutants: readonly Mutant[] = [
   {
     fault: 'stores the first part alone',
@@ -62,11 +64,34 @@ export const mutants: readonly Mutant[] = [
       'LIST-08',
       'LIST-10',
       'LIST-11',
+      'LIST-12',
     ],
   },
   {
     fault: 'stores the first 8 MiB of a value',
     make: otherParts((parts) => parts.map((part) => part.subarray(0, 8 * 1024 * 1024))),
+    caught: ['PUT-06'],
+  },
+  {
+    fault: 'knows the length of the first MiB of a value',
+    make: driver((inner) => ({
+      stat: (batch) =>
+        batch.each(1, async (key) => {
+          const result = await first(inner.stat([key]));
+          return result.status === 'hit' ? { ...result, byteLength: Math.min(result.byteLength, MIB) } : result;
+        }),
+    })),
+    caught: ['PUT-06'],
+  },
+  {
+    fault: 'lists the length of the first MiB of a value',
+    make: driver((inner) => ({
+      async *list(prefix, signal) {
+        for await (const entry of inner.list({ prefix, signal })) {
+          yield { ...entry, byteLength: Math.min(entry.byteLength, MIB) };
+        }
+      },
+    })),
     caught: ['PUT-06'],
   },
   {
@@ -140,6 +165,18 @@ export const mutants: readonly Mutant[] = [
       return await first(inner.put([item], { mode }));
     }),
     caught: ['PUT-09', 'PUT-10'],
+  },
+  {
+    fault: 'writes a value in pieces of a MiB, so that a reader can see the first alone',
+    make: eachPut(async (inner, item, mode) => {
+      const [part = new Uint8Array(0)] = item.parts;
+      if (part.byteLength > MIB) {
+        await inner.put([{ key: item.key, parts: [part.subarray(0, MIB)] }]);
+        await setImmediate();
+      }
+      return await first(inner.put([item], { mode }));
+    }),
+    caught: ['PUT-10'],
   },
   {
     fault: 'deletes the old value before it writes the new one',

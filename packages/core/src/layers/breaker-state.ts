@@ -8,11 +8,16 @@ export const BREAKER_CHANNEL = 'kvferry:breaker';
 export interface BreakerRecord {
   /** The backend, as `scheme://namespace`. */
   readonly backend: string;
+  /** What it guards: `stat`, `get` and `list`, or `put` and `delete`. */
+  readonly guards: Guarded;
   /** `closed`: calls pass. `open`: items fail at once. `half-open`: one item is trying whether the store is back, the others fail at once. */
   readonly state: 'closed' | 'open' | 'half-open';
   /** Code of the failure that came last before the change. */
   readonly lastErrorCode: ErrorCode;
 }
+
+/** A store may do one and not the other: a full disk is read, and so is a store that is read-only for a while. */
+export type Guarded = 'reads' | 'writes';
 
 const changes: Channel = channel(BREAKER_CHANNEL);
 
@@ -56,9 +61,11 @@ export class Breaker {
   readonly #failuresToOpen: number;
   readonly #halfOpenMs: number;
   readonly #backend: () => string;
+  readonly #guards: Guarded;
   #phase: Phase = { status: 'closed', failures: 0 };
 
-  constructor(failuresToOpen: number, halfOpenMs: number, backend: () => string) {
+  constructor(guards: Guarded, failuresToOpen: number, halfOpenMs: number, backend: () => string) {
+    this.#guards = guards;
     this.#failuresToOpen = failuresToOpen;
     this.#halfOpenMs = halfOpenMs;
     this.#backend = backend;
@@ -111,13 +118,18 @@ export class Breaker {
 
   #refusal({ since, failures, lastError, nextProbeMs }: OpenPhase, nowMs: number): KvferryError {
     const retryAfterMs = Math.ceil(nextProbeMs - nowMs);
-    const reason = `the circuit breaker of ${this.#backend()} is open since ${since}, after ${failures} failures in a row; the last one: ${lastError.message}. The next item may try in ${retryAfterMs} ms`;
+    const reason = `the circuit breaker of ${this.#backend()} is open for ${this.#guards} since ${since}, after ${failures} failures in a row; the last one: ${lastError.message}. The next item may try in ${retryAfterMs} ms`;
     return new KvferryError('UNAVAILABLE', reason, { retry: 'later', retryAfterMs, cause: lastError });
   }
 
   #publish(state: BreakerRecord['state'], lastError: KvferryError): void {
     if (!changes.hasSubscribers) return;
-    const record: BreakerRecord = { backend: this.#backend(), state, lastErrorCode: lastError.code };
+    const record: BreakerRecord = {
+      backend: this.#backend(),
+      guards: this.#guards,
+      state,
+      lastErrorCode: lastError.code,
+    };
     changes.publish(record);
   }
 }

@@ -282,7 +282,7 @@ describe('an open circuit breaker', () => {
       cause: { code: 'CONNECTION', key: 'x' },
     });
     expect(errorOf(results[1])?.reason).toBe(
-      'the circuit breaker of memory://here is open since 1970-01-01T00:00:00.000Z, after 3 failures in a row; the last one: ' +
+      'the circuit breaker of memory://here is open for reads since 1970-01-01T00:00:00.000Z, after 3 failures in a row; the last one: ' +
         'CONNECTION in stat "x": busy. The next item may try in 734 ms',
     );
   });
@@ -460,6 +460,20 @@ describe('a circuit breaker that has closed again', () => {
   });
 });
 
+test('a store that takes nothing any more is still read, and one that is not read still takes what it gets', async () => {
+  const full = new Store({ put: (batch) => batch.each(100, () => failed('UNAVAILABLE')) });
+  const backend = await guarding(full);
+  const put = () => backend.put([{ key: 'k', parts: [] }]);
+  for (let left = 3; left > 0; left--) await put();
+  expect(errorOf((await put())[0])?.reason).toMatch(/circuit breaker of memory:\/\/here is open for writes/);
+  expect(errorOf((await backend.delete(['k']))[0])?.reason).toMatch(/open for writes/);
+  expect(await tried(full, backend)).toBe('asked');
+  expect(await collect(backend.list())).toEqual([]);
+
+  const unread = await justOpened(new Store());
+  expect(await unread.put([{ key: 'k', parts: [] }])).toEqual([{ status: 'stored' }]);
+});
+
 test('every change is published', async () => {
   const store = new Store();
   const records = collectRecords();
@@ -473,6 +487,7 @@ test('every change is published', async () => {
   await backend.stat(['a']);
   const at = (state: BreakerRecord['state'], lastErrorCode: ErrorCode): BreakerRecord => ({
     backend: 'memory://here',
+    guards: 'reads',
     state,
     lastErrorCode,
   });

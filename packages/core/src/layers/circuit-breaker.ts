@@ -20,6 +20,9 @@ export interface CircuitBreakerOptions {
  * Makes a layer that spares callers the wait for a store that is unwell: after `failures` failures in a row, items fail at once, and every
  * `halfOpenMs` one item tries whether the store is back.
  *
+ * **Reads and writes apart.** `stat`, `get` and `list` have one breaker, `put` and `delete` another: a store that is full, or read-only for a while, is
+ * still read.
+ *
  * **What counts.** Items that are `failed` with TIMEOUT, CONNECTION, UNAVAILABLE or THROTTLED, over all calls, without an answer of the store between; each call
  * when it has ended. A call in which any item had an answer, such as a batch that was too much for its deadline, starts the count anew. Every other code is an
  * answer too: PERMISSION_DENIED is what a store may say of a key that is absent. ABORTED and NOT_OPEN say nothing, except that items left over when a
@@ -42,14 +45,16 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): Layer {
   assertWholeNumber('circuitBreaker', 'halfOpenMs', halfOpenMs, 1, 3_600_000);
 
   return (inner) => {
-    const breaker = new Breaker(failures, halfOpenMs, () => `${inner.info.scheme}://${inner.info.namespace}`);
+    const name = (): string => `${inner.info.scheme}://${inner.info.namespace}`;
+    const reads = new Breaker('reads', failures, halfOpenMs, name);
+    const writes = new Breaker('writes', failures, halfOpenMs, name);
     return defineBackend(
       forwardTo(inner, {
-        stat: (batch) => guarded(breaker, batch, (items, call) => inner.stat(items, call)),
-        get: (batch) => guarded(breaker, batch, (items, call) => inner.get(items, call)),
-        put: (batch, mode) => guarded(breaker, batch, (items, call) => inner.put(items, { ...call, mode })),
-        delete: (batch) => guarded(breaker, batch, (items, call) => inner.delete(items, call)),
-        list: (prefix, signal) => listGuarded(breaker, inner, prefix, signal),
+        stat: (batch) => guarded(reads, batch, (items, call) => inner.stat(items, call)),
+        get: (batch) => guarded(reads, batch, (items, call) => inner.get(items, call)),
+        put: (batch, mode) => guarded(writes, batch, (items, call) => inner.put(items, { ...call, mode })),
+        delete: (batch) => guarded(writes, batch, (items, call) => inner.delete(items, call)),
+        list: (prefix, signal) => listGuarded(reads, inner, prefix, signal),
       }),
     );
   };

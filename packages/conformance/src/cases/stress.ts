@@ -6,10 +6,12 @@ import {
   assertAllStored,
   assertBytes,
   assertListed,
+  assertStored,
   entriesOf,
   listed,
   randomNumbers,
   statusesOf,
+  store,
   storeAll,
 } from './support.ts';
 
@@ -76,6 +78,22 @@ export const cases: readonly ConformanceCase[] = [
         proxy.clear();
       }
       await assertAllStored(backend, values, 'after 40 rounds of resets');
+    },
+  },
+  {
+    id: 'STRESS-04',
+    title: 'stores a value of 32 MiB and a byte whole, as a chunk of a large model is',
+    sentence:
+      'Writes each value whole or not at all: a reader sees the old value or the new one, and after a failure the old one.',
+    level: 'stress',
+    needs: [],
+    since: '1.0.0',
+    async run({ open, key, value, capabilities }) {
+      const backend = await open();
+      const stored = key();
+      const whole = value(Math.min(32 * 1024 * 1024 + 1, capabilities.limits.maxValueBytes));
+      await store(backend, stored, whole);
+      await assertStored(backend, stored, whole, `a value of ${whole.byteLength} bytes`);
     },
   },
 ];

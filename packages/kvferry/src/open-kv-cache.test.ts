@@ -116,6 +116,21 @@ test('the keys of the configuration become those of the cache', async () => {
   });
 });
 
+test('a pool of nothing and no remote keep nothing, as in LMCache', async () => {
+  await withCache(await configFile('max_local_cpu_size: 0\n'), async (cache) => {
+    const stored = await cache.store(tokens, [tensor(1), tensor(2)]);
+    expect(stored.map(({ result }) => result)).toEqual(Array(2).fill({ status: 'skipped', reason: 'no-remote' }));
+    expect(await loadAll(cache)).toMatchObject({ hitTokens: 0, end: { status: 'miss' }, fills: [] });
+  });
+});
+
+test('min_retrieve_tokens beyond what a number counts loads nothing at all', async () => {
+  await withCache(await configFile('min_retrieve_tokens: 99999999999999999999\n'), async (cache) => {
+    await cache.store(tokens, [tensor(1), tensor(2)]);
+    expect(await loadAll(cache)).toEqual({ hitTokens: 0, end: { status: 'below-minimum', hitTokens: 8 }, fills: [] });
+  });
+});
+
 test('min_retrieve_tokens loads nothing shorter', async () => {
   await withCache(await configFile('min_retrieve_tokens: 9\n'), async (cache) => {
     await cache.store(tokens, [tensor(1), tensor(2)]);

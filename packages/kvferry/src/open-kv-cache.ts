@@ -49,7 +49,9 @@ export async function cacheFor(
   // Whoever says where the store is means one; `backendFor` says that the configuration names none.
   const hasRemote = config.remoteUrl !== undefined || options.endpoint !== undefined;
   const backend = hasRemote ? await backendFor(loaded, options) : undefined;
-  const pool = bufferPool({ maxBytes: config.maxLocalCpuBytes });
+  const hasPool = config.maxLocalCpuBytes > 0;
+  // A cache without a pool keeps nothing, and so never leases the least that a pool has.
+  const pool = bufferPool({ maxBytes: hasPool ? config.maxLocalCpuBytes : 1 });
   const cache = kvCache({
     backend,
     chunker,
@@ -57,7 +59,7 @@ export async function cacheFor(
     scope,
     layout,
     pool,
-    local: config.localCpu ? config.cachePolicy : 'staging-only',
+    local: config.localCpu && hasPool ? config.cachePolicy : 'staging-only',
     stores,
     answerMs: config.blockingTimeoutMs,
     pinMs: config.pinTimeoutMs,

@@ -38,7 +38,7 @@ export interface ConfigEntry {
 export interface LmcacheConfig {
   readonly chunkTokens: number;
   readonly localCpu: boolean;
-  /** Budget of the CPU pool, in bytes (`max_local_cpu_size` is GiB). */
+  /** Budget of the CPU pool, in bytes (`max_local_cpu_size` is GiB). 0: no pool, so nothing is kept in memory. */
   readonly maxLocalCpuBytes: number;
   readonly cachePolicy: 'LRU' | 'LFU' | 'FIFO' | 'MRU';
   readonly saveUnfullChunk: boolean;

@@ -38,6 +38,10 @@ export function checkSettings(settings: Settings): Checked {
 const VLLM_HASHES: ReadonlySet<unknown> = new Set(['sha256', 'xxhash', 'xxhash_cbor']);
 const HASHES: ReadonlySet<unknown> = new Set(['builtin', 'sha256_cbor', 'sha256_cbor_64bit']);
 
+const GIB = 2 ** 30;
+/** More than any model has context, and few enough that a chunk's bytes can be counted. */
+const MOST_CHUNK_TOKENS = 2 ** 31 - 1;
+
 function checkNumbers(settings: Settings, remote: boolean, found: ConfigFinding[]): void {
   const positive = (path: string, unit: string): void => {
     const { value, spec } = settings.get(path);
@@ -45,16 +49,31 @@ function checkNumbers(settings: Settings, remote: boolean, found: ConfigFinding[
     if (!usable) found.push(findings.notPositive(settings.subject(path), unit, String(spec.default)));
   };
   positive('chunk_size', 'tokens');
+  const chunk = settings.get('chunk_size').value;
+  if (typeof chunk === 'number' && chunk > MOST_CHUNK_TOKENS) {
+    found.push(findings.chunkTooLong(settings.subject('chunk_size')));
+  }
   positive('blocking_timeout_secs', 'seconds');
   positive('lookup_timeout_ms', 'milliseconds');
   positive('pin_timeout_sec', 'seconds');
   positive('extra_config.s3_num_io_threads', 'requests');
-  // Without a remote LMCache takes 0 as no CPU pool.
-  if (remote) positive('max_local_cpu_size', 'GiB');
+  checkPoolSize(settings, remote, found);
   const least = settings.get('min_retrieve_tokens').value;
   const at = settings.subject('min_retrieve_tokens');
   if (typeof least !== 'number') found.push(findings.notConvertible(at, 'a whole number', '0'));
   else if (least < 0) found.push(findings.negative(at));
+}
+
+function checkPoolSize(settings: Settings, remote: boolean, found: ConfigFinding[]): void {
+  const { value, spec } = settings.get('max_local_cpu_size');
+  const at = settings.subject('max_local_cpu_size');
+  if (typeof value !== 'number' || Number.isNaN(value)) {
+    found.push(findings.notPositive(at, 'GiB', String(spec.default)));
+  } else if (value <= 0) {
+    // Without a remote LMCache takes it as no CPU pool.
+    found.push(remote ? findings.notPositive(at, 'GiB', String(spec.default)) : findings.noPool(at));
+  } else if (value * GIB < 1) found.push(findings.poolTooSmall(at));
+  else if (value * GIB > Number.MAX_SAFE_INTEGER) found.push(findings.poolTooLarge(at));
 }
 
 function checkNames(settings: Settings, s3: boolean, found: ConfigFinding[]): void {

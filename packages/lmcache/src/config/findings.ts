@@ -204,6 +204,34 @@ export const findings = {
       `Write a positive number; the default is ${lastPart(at.key)}: ${standard}`,
     ),
 
+  chunkTooLong: (at: Subject): ConfigFinding =>
+    error(
+      at,
+      'is more tokens than any sequence has. No chunk would ever be full.',
+      'Write what the engine uses; the default is chunk_size: 256',
+    ),
+
+  noPool: (at: Subject): ConfigFinding =>
+    warning(
+      at,
+      'leaves no CPU pool. Without a remote nothing at all is kept then, here as in LMCache.',
+      'Write a positive number of GiB; the default is max_local_cpu_size: 5',
+    ),
+
+  poolTooSmall: (at: Subject): ConfigFinding =>
+    error(
+      at,
+      'is less than one byte: the unit is GiB. LMCache accepts it, and cannot work with it.',
+      'Write the GiB that the pool may take; the default is max_local_cpu_size: 5',
+    ),
+
+  poolTooLarge: (at: Subject): ConfigFinding =>
+    error(
+      at,
+      'is more than any machine has: the unit is GiB. LMCache accepts it, and cannot allocate it.',
+      'Write the GiB that the pool may take; the default is max_local_cpu_size: 5',
+    ),
+
   negative: (at: Subject): ConfigFinding =>
     error(at, 'is less than 0. LMCache refuses to start.', `Write: ${lastPart(at.key)}: 0`),
 

@@ -92,7 +92,7 @@ function configOf(settings: Settings, hasAddress: boolean): LmcacheConfig {
   return {
     chunkTokens: number('chunk_size'),
     localCpu: isOn('local_cpu'),
-    maxLocalCpuBytes: Math.floor(number('max_local_cpu_size') * 2 ** 30),
+    maxLocalCpuBytes: isNoPool(settings) ? 0 : Math.floor(number('max_local_cpu_size') * 2 ** 30),
     cachePolicy: policy === 'LFU' || policy === 'FIFO' || policy === 'MRU' ? policy : 'LRU',
     saveUnfullChunk: isOn('save_unfull_chunk'),
     remoteUrl: hasAddress ? text('remote_url') : undefined,
@@ -100,7 +100,11 @@ function configOf(settings: Settings, hasAddress: boolean): LmcacheConfig {
     blockingTimeoutMs: Math.min(number('blocking_timeout_secs') * 1000, FOR_EVER_MS),
     pinTimeoutMs: Math.min(number('pin_timeout_sec') * 1000, FOR_EVER_MS),
     enableAsyncLoading: isOn('enable_async_loading'),
-    minRetrieveTokens: Math.max(0, Number(settings.get('min_retrieve_tokens').value ?? 0)),
+    // More than there can be tokens stands for never.
+    minRetrieveTokens: Math.min(
+      Math.max(0, Number(settings.get('min_retrieve_tokens').value ?? 0)),
+      Number.MAX_SAFE_INTEGER,
+    ),
     hashAlgorithm: text('pre_caching_hash_algorithm') ?? 'builtin',
     saveOnlyFirstRank: maybe('extra_config.save_only_first_rank'),
     remoteEnableMlaWorkerIdAs0: maybe('extra_config.remote_enable_mla_worker_id_as0'),
@@ -123,6 +127,12 @@ function s3Of(settings: Settings, ioThreads: number): LmcacheS3Config {
     credentials:
       accessKeyId === undefined || secretAccessKey === undefined ? undefined : { accessKeyId, secretAccessKey },
   };
+}
+
+/** LMCache takes 0 and less as no pool; with a remote it is an error already. */
+function isNoPool(settings: Settings): boolean {
+  const { value } = settings.get('max_local_cpu_size');
+  return typeof value === 'number' && value <= 0;
 }
 
 function isVariable({ source }: Setting, variable: string): boolean {

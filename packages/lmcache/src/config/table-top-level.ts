@@ -20,7 +20,7 @@ export const TOP_LEVEL_KEYS: readonly KeySpec[] = [
     key: 'max_local_cpu_size',
     type: 'float',
     default: 5,
-    here: 'Ceiling of the CPU pool in GiB, allocated on demand and never beyond what the machine or its cgroup has.',
+    here: 'Ceiling of the CPU pool in GiB, allocated on demand and never beyond what the machine or its cgroup has. 0 or less: nothing is kept; not with a remote.',
     lmcache: 'GiB of the pinned CPU pool, per worker. 0 or less: no pool, and S3 cannot be built.',
   },
   {

@@ -136,8 +136,9 @@ test.each([
 
 test('file:// and memory:// open the stores of core', async () => {
   const folder = await temporaryFolder();
-  for (const url of [`file://${folder}`, 'memory://here']) {
+  for (const url of [`file://${folder}`, `file://localhost${folder}`, 'memory://here']) {
     const backend = await backendFor(await configured(`remote_url: "${url}"\n`));
+    if (url.startsWith('file:')) expect(backend.info.namespace).toBe(folder);
     try {
       await backend.open();
       expect(await backend.put([{ key: 'a', parts: [value] }])).toEqual([{ status: 'stored' }]);

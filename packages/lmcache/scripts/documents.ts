@@ -199,7 +199,8 @@ To LMCache, all that follows \`s3://\` is a host. kvferry tells bucket and store
 | \`s3://bucket.storage.googleapis.com\` | Google Cloud Storage |
 | \`s3://bucket.minio.example:9000\` | any other store: the first label is the bucket, the rest its host and port. With a \`kvferry: { bucket }\` that it does not begin with, all of it is the host |
 | \`s3://127.0.0.1:9000\` | needs \`extra_config: kvferry: { bucket: "bucket" }\` |
-| \`memory://\`, \`file:///path\`, any other scheme | a backend of that scheme |
+| \`file:///path\`, \`file://localhost/path\` | a folder of this machine; \`file://./path\` lies below the current one |
+| \`memory://\`, any other scheme | a backend of that scheme |
 
 The host decides, whatever the flags say. A zone in the host that is not the bucket's, and a region that is not \`s3_region\`, are errors.`;
 

@@ -147,6 +147,7 @@ export type RemoteTarget =
       /** `aws`, `coreweave`, …, or `generic`. */
       readonly provider: string;
     }
+  /** `url` as written, but for the host of `file://localhost/path`, which is this machine. */
   | { readonly kind: 'plugin'; readonly scheme: string; readonly url: string };
 
 /** How the chunk hashes of an engine come about; everything here changes every hash. */

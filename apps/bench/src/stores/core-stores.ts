@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { KvferryError } from '@kvferry/core';
 import { loadConfig } from 'kvferry';
 import { bareBackends, frontOf } from './seat.ts';
@@ -30,11 +30,12 @@ export async function openMemoryStore(request: StoreRequest, url: string | undef
 
 /** The folder of `file://<folder>`, or one of the run's own. */
 export async function openFileStore(request: StoreRequest, url: string | undefined): Promise<OpenStore> {
-  if (url !== undefined && !/^file:\/\/./.test(url)) {
-    throw wrongTarget('file', url, 'name a folder as file://<folder>, or none for a temporary one');
+  if (url !== undefined && !/^file:\/\/(?:localhost|\.{1,2})?\//i.test(url)) {
+    throw wrongTarget('file', url, 'name a folder as file:///<folder>, or none for a temporary one');
   }
-  const named = url?.slice('file://'.length);
-  const path = named ?? (await mkdtemp(join(tmpdir(), `${request.runFolder}-`)));
+  const named = url?.replace(/^file:\/\/(?:localhost)?/i, '');
+  // TMPDIR may be relative, and what it begins with would be a host.
+  const path = resolve(named ?? (await mkdtemp(join(tmpdir(), `${request.runFolder}-`))));
   const loaded = request.loaded ?? (await loadConfig({ env: { LMCACHE_REMOTE_URL: `file://${path}` } }));
   const keyPrefix = frontOf(loaded);
   const seat = { loaded, backends: [], overrides: {} };

@@ -40,6 +40,11 @@ test.each<[string, Partial<StoreRequest>, RegExp]>([
     { backend: 'memory', target: 'minio' },
     /--target minio is nothing for the memory/,
   ],
+  [
+    'the folder of another host',
+    { backend: 'file', target: 'file://nas/kv' },
+    /--target file:\/\/nas\/kv is nothing for the file backend: name a folder as file:\/\/\/<folder>/,
+  ],
 ])('refuses %s', async (_, request, message) => {
   await expect(openStore({ ...nothing, ...request })).rejects.toThrow(message);
 });
@@ -142,7 +147,8 @@ test('authorities in the environment are nothing for a live store whose endpoint
 
 test("of a folder that was named, only what is the run's own is removed", async () => {
   const folder = await temporaryFolder();
-  const store = await openStore({ ...nothing, backend: 'file', target: `file://${folder}` });
+  const store = await openStore({ ...nothing, backend: 'file', target: `file://localhost${folder}` });
+  expect(store.place).toBe(`the folder ${folder}`);
   await store.prepare(new AbortController().signal);
   const backend = await elsewhere(store);
   await backend.open();

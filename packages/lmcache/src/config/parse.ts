@@ -6,6 +6,7 @@ import type {
   LmcacheS3Config,
   ParsedConfig,
   ParseInput,
+  RemoteTarget,
 } from '../types.ts';
 import { checkSettings } from './checks.ts';
 import { findings } from './findings.ts';
@@ -24,13 +25,13 @@ export function parseLmcacheConfig(input: ParseInput): ParsedConfig {
   const document = readDocument(input);
   if (document.status === 'refused') {
     const settings = new Settings({ ...input, text: undefined, env: {} }, [], []);
-    return { config: configOf(settings, false), entries: settings.all.map(entryOf), findings: [document.finding] };
+    return { config: configOf(settings, undefined), entries: settings.all.map(entryOf), findings: [document.finding] };
   }
   const settings = new Settings(input, document.entries, document.duplicates);
   const { findings: checked, address } = checkSettings(settings);
   const unused = unusedPlaceholders(input, document.filled);
   return {
-    config: configOf(settings, address !== undefined),
+    config: configOf(settings, address?.target),
     entries: settings.all.map(entryOf),
     findings: [...settings.findings, ...checked, ...unused].sort(byPlace),
   };
@@ -77,7 +78,7 @@ function unusedPlaceholders({ text, file, placeholders }: ParseInput, filled: Re
 /** 24 days: a timer of Node's takes 2^31 - 1 ms at most, and whoever writes more means for ever. */
 const FOR_EVER_MS = 24 * 86_400_000;
 
-function configOf(settings: Settings, hasAddress: boolean): LmcacheConfig {
+function configOf(settings: Settings, target: RemoteTarget | undefined): LmcacheConfig {
   const number = (path: string): number => {
     const { value, spec } = settings.get(path);
     return typeof value === 'number' && value > 0 && Number.isFinite(value) ? value : Number(spec.default);
@@ -95,7 +96,7 @@ function configOf(settings: Settings, hasAddress: boolean): LmcacheConfig {
     maxLocalCpuBytes: isNoPool(settings) ? 0 : Math.floor(number('max_local_cpu_size') * 2 ** 30),
     cachePolicy: policy === 'LFU' || policy === 'FIFO' || policy === 'MRU' ? policy : 'LRU',
     saveUnfullChunk: isOn('save_unfull_chunk'),
-    remoteUrl: hasAddress ? text('remote_url') : undefined,
+    remoteUrl: target?.kind === 'plugin' ? target.url : target === undefined ? undefined : text('remote_url'),
     remoteSerde: 'naive',
     blockingTimeoutMs: Math.min(number('blocking_timeout_secs') * 1000, FOR_EVER_MS),
     pinTimeoutMs: Math.min(number('pin_timeout_sec') * 1000, FOR_EVER_MS),

@@ -140,6 +140,10 @@ describe('the map of kvferry goes before the host', () => {
 test.each([
   ['memory://', { kind: 'plugin', scheme: 'memory', url: 'memory://' }],
   ['file:///tmp/x', { kind: 'plugin', scheme: 'file', url: 'file:///tmp/x' }],
+  ['file://localhost/tmp/x', { kind: 'plugin', scheme: 'file', url: 'file:///tmp/x' }],
+  ['file://LocalHost/tmp/x', { kind: 'plugin', scheme: 'file', url: 'file:///tmp/x' }],
+  ['file://./x', { kind: 'plugin', scheme: 'file', url: 'file://./x' }],
+  ['file://../x', { kind: 'plugin', scheme: 'file', url: 'file://../x' }],
   ['redis://h:6379', { kind: 'plugin', scheme: 'redis', url: 'redis://h:6379' }],
 ])('%s is for a backend of its scheme', (url, expected) => {
   expect(target(url, undefined)).toEqual(expected);

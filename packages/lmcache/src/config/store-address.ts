@@ -31,10 +31,9 @@ export type AddressDecision =
 export function decideAddress(input: AddressInput): AddressDecision {
   const { remoteUrl } = input;
   if (remoteUrl.startsWith('s3://')) return decideS3Address(input, remoteUrl.slice('s3://'.length));
+  if (remoteUrl.startsWith('file://')) return decideFolder(remoteUrl.slice('file://'.length));
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//.exec(remoteUrl)?.[1];
-  if (scheme !== undefined) {
-    return { status: 'decided', target: { kind: 'plugin', scheme, url: remoteUrl }, host: undefined, bare: false };
-  }
+  if (scheme !== undefined) return forScheme(scheme, remoteUrl);
   if (/^[a-z0-9+.-]+:\/\//i.test(remoteUrl))
     return badUrl('Its scheme is not in lower case, and LMCache finds no connector for it.');
   if (remoteUrl === 'None')
@@ -49,6 +48,20 @@ const URL_FORM = 'Write: remote_url: "s3://<bucket>" or "s3://<bucket>.<endpoint
 
 function badUrl(problem: string, fix: string = URL_FORM): AddressDecision {
   return { status: 'refused', key: 'remote_url', problem, fix };
+}
+
+function forScheme(scheme: string, url: string): AddressDecision {
+  return { status: 'decided', target: { kind: 'plugin', scheme, url }, host: undefined, bare: false };
+}
+
+/** A folder of this machine. What stands before the first slash is a host (RFC 8089), and of hosts `localhost` alone is here. */
+function decideFolder(rest: string): AddressDecision {
+  const path = rest.replace(/^localhost(?=\/)/i, '');
+  if (/^\.{0,2}\//.test(path)) return forScheme('file', `file://${path}`);
+  const form = 'Write: remote_url: "file:///<folder>", or "file://./<folder>" for one below the current folder';
+  if (/^(?:localhost)?$/i.test(path)) return badUrl('It names no folder.', form);
+  if (path.startsWith('~')) return badUrl('No shell reads it, so ~ is not the home folder.', form);
+  return badUrl('What stands between file:// and the next slash is a host, and of hosts only localhost is here.', form);
 }
 
 /** The line of kvferry's own map that cures an address. */

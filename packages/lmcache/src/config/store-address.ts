@@ -70,6 +70,13 @@ function kvferryLine(line: string): string {
 }
 
 function decideS3Address(input: AddressInput, hostAndPort: string): AddressDecision {
+  const [, inFront, address] = /^([\w{}<>.-]+)\.(\[[0-9A-Fa-f:.]+\](?::\d+)?)$/.exec(hostAndPort) ?? [];
+  if (inFront !== undefined) {
+    return badUrl(
+      'No bucket can stand in front of an IPv6 address.',
+      `Write: remote_url: "s3://${inFront}" and extra_config: kvferry: { endpoint: "${input.disableTls ? 'http' : 'https'}://${address}" }`,
+    );
+  }
   const problem = hostProblem(hostAndPort);
   if (problem !== undefined) return badUrl(problem);
   const own = input.kvferry.endpoint === undefined ? undefined : readEndpoint(input.kvferry.endpoint);

@@ -8,7 +8,7 @@ import { temporaryFolder } from './testing/temporary-folder.ts';
 
 const example = (name: string): string => fileURLToPath(new URL(`../../../examples/configs/${name}`, import.meta.url));
 
-async function fileWith(text: string): Promise<string> {
+async function fileWith(text: string | Uint8Array): Promise<string> {
   const file = join(await temporaryFolder(), 'lmcache.yaml');
   await writeFile(file, text);
   return file;
@@ -52,6 +52,36 @@ test('all errors come in one CONFIG_INVALID, each with its line and the fix', as
   await expect(call).rejects.toThrow(
     /lmcache\.yaml:1: error: chunk_size[\s\S]*lmcache\.yaml:2: error: save_unfull_chunk/,
   );
+});
+
+const accented = 'chunk_size: 64\n# caché\nlocal_cpu: True\n';
+const littleEndian = Buffer.from(accented, 'utf16le');
+
+test.each([
+  [
+    'Latin-1',
+    Buffer.from(accented, 'latin1'),
+    2,
+    'not UTF-8: this line has bytes that are no character',
+    'iconv -f <its encoding',
+  ],
+  ['UTF-16', Buffer.from(`\ufeff${accented}`, 'utf16le'), 1, 'UTF-16, not UTF-8', 'iconv -f UTF-16LE -t UTF-8'],
+  ['UTF-16 without a mark', littleEndian, 1, 'UTF-16, not UTF-8', 'iconv -f UTF-16LE -t UTF-8'],
+  ['UTF-16BE', Buffer.from(littleEndian).swap16(), 1, 'UTF-16, not UTF-8', 'iconv -f UTF-16BE -t UTF-8'],
+])('a file in %s is one finding that says so', async (_, bytes, line, problem, fix) => {
+  const error = await loadConfig({ file: await fileWith(bytes), env: {} }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
+  const { message } = error as Error;
+  expect(message.match(/: error: /g)).toHaveLength(1);
+  expect(message).toContain(`lmcache.yaml:${line}: error: The file is ${problem}`);
+  expect(message).toContain(fix);
+});
+
+test('UTF-8 loads, with a mark in front or without', async () => {
+  for (const mark of ['', '\ufeff']) {
+    const loaded = await loadConfig({ file: await fileWith(mark + accented), env: {} });
+    expect([loaded.config.chunkTokens, loaded.findings]).toEqual([64, []]);
+  }
 });
 
 test('a file that is not there is named, with the way out', async () => {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { KvferryError } from '@kvferry/core';
 import { type ConfigFinding, formatFinding, type ParsedConfig, parseLmcacheConfig } from '@kvferry/lmcache';
@@ -36,8 +37,15 @@ export async function loadConfig(options: LoadConfigOptions = {}): Promise<Loade
 }
 
 async function readConfigFile(file: string): Promise<string> {
+  const bytes = await readBytes(file);
+  const finding = encodingFinding(file, bytes);
+  if (finding !== undefined) throw configInvalid(file, [finding]);
+  return bytes.toString('utf8');
+}
+
+async function readBytes(file: string): Promise<Buffer> {
   try {
-    return await readFile(file, 'utf8');
+    return await readFile(file);
   } catch (thrown) {
     const code = (thrown as NodeJS.ErrnoException).code;
     const reason =
@@ -46,6 +54,38 @@ async function readConfigFile(file: string): Promise<string> {
         : `cannot read ${file}: ${(thrown as Error).message}`;
     throw new KvferryError('CONFIG_INVALID', reason, { cause: thrown });
   }
+}
+
+/** Says that a file is not UTF-8; `undefined` where it is. Never quotes it: the line may hold a secret. */
+function encodingFinding(file: string, bytes: Buffer): ConfigFinding | undefined {
+  const notUtf8 = (line: number, problem: string, encoding: string): ConfigFinding => ({
+    severity: 'error',
+    key: '',
+    value: '',
+    source: { kind: 'file', file, line },
+    problem: `${problem} LMCache and kvferry read nothing else.`,
+    fix: `Save it as UTF-8: iconv -f ${encoding} -t UTF-8 <file> > <new file>`,
+    scope: 'always',
+  });
+  const mark = bytes.length < 2 ? 0 : bytes.readUInt16BE(0);
+  // ASCII in UTF-16 has a zero in every other byte, with a mark in front or without.
+  const bigEndian = mark === 0xfeff || bytes[0] === 0;
+  if (bigEndian || mark === 0xfffe || bytes[1] === 0) {
+    return notUtf8(1, 'The file is UTF-16, not UTF-8.', bigEndian ? 'UTF-16BE' : 'UTF-16LE');
+  }
+  if (isUtf8(bytes)) return undefined;
+  // No byte of a longer character is a line feed.
+  let line = 1;
+  for (let start = 0; start < bytes.length; line += 1) {
+    const end = bytes.indexOf(0x0a, start);
+    if (!isUtf8(bytes.subarray(start, end === -1 ? undefined : end))) break;
+    start = end + 1;
+  }
+  return notUtf8(
+    line,
+    'The file is not UTF-8: this line has bytes that are no character.',
+    '<its encoding, such as LATIN1>',
+  );
 }
 
 /** The error for a configuration that must not be used: one finding after another, as they would be printed. */

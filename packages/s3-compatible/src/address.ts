@@ -1,5 +1,12 @@
 import { KvferryError } from '@kvferry/core';
-import { namedRegion, namedStore, resolveAddressing, type StoreAddress, type StoreOptions } from '@kvferry/s3-protocol';
+import {
+  canStandInHost,
+  namedRegion,
+  namedStore,
+  resolveAddressing,
+  type StoreAddress,
+  type StoreOptions,
+} from '@kvferry/s3-protocol';
 import type { AddressingStyle, StoreProfile } from './profile.ts';
 import { PROVIDERS, providerOfHost, schemeOfHost } from './providers.ts';
 
@@ -38,7 +45,8 @@ export function addressingOf(
       `\`addressing\`: '${wanted}' is not taken by ${profile.id}, which takes '${profile.addressing.join("', '")}'; leave it out`,
     );
   }
-  return resolveAddressing(wanted, store, bucket);
+  // Where the store takes one way alone, another is no advice.
+  return profile.addressing.length === 1 ? bestOf(profile, store, bucket) : resolveAddressing(wanted, store, bucket);
 }
 
 /** Checks the name of a bucket. Other stores than Amazon's take other names than Amazon S3 does. Throws CONFIG_INVALID. */
@@ -58,6 +66,11 @@ function bestOf(profile: StoreProfile, store: StoreAddress, bucket: string): Add
   for (const style of profile.addressing) {
     // `auto` is `path` exactly where the host cannot carry this bucket.
     if (style === 'path' || resolveAddressing('auto', store, bucket) === 'virtual') return style;
+  }
+  if (!canStandInHost(bucket)) {
+    fail(
+      `\`bucket\`: ${profile.id} takes the bucket only in front of its host, and no host name holds ${JSON.stringify(bucket)}`,
+    );
   }
   const dotted = store.scheme === 'https' && bucket.includes('.');
   const obstacle = dotted

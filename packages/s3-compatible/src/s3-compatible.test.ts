@@ -24,6 +24,8 @@ describe('whose store it is, and how it is addressed', () => {
   it.each<[Partial<S3CompatibleOptions>, string, string, string]>([
     [{}, 'generic', 'https://s3.example.com', 'virtual'],
     [{ bucket: 'my.bucket' }, 'generic', 'https://s3.example.com', 'path'],
+    [{ bucket: 'ü' }, 'generic', 'https://s3.example.com', 'path'],
+    [{ bucket: 'a?b' }, 'generic', 'https://s3.example.com', 'path'],
     [{ endpoint: 'http://127.0.0.1:9000' }, 'generic', 'http://127.0.0.1:9000', 'path'],
     [{ endpoint: 'http://minio:9000' }, 'generic', 'http://minio:9000', 'path'],
     [{ provider: 'minio' }, 'minio', 'https://s3.example.com', 'path'],
@@ -93,6 +95,9 @@ describe('options that cannot be meant are refused, each by its name', () => {
       /only in front of its host, and 127\.0\.0\.1 takes no name/,
     ],
     [{ endpoint: 'https://cwobject.com', bucket: 'my.bucket' }, /"my\.bucket" has dots/],
+    [{ endpoint: 'https://cwobject.com', bucket: 'ü' }, /`bucket`: coreweave takes.*no host name holds "ü"$/],
+    [{ endpoint: 'https://cwobject.com', bucket: 'ü', addressing: 'virtual' }, /no host name holds "ü"$/],
+    [{ bucket: 'a%b', addressing: 'virtual' }, /the bucket "a%b": no host name holds it\. Use addressing: 'path'/],
     [{ endpoint: 'http://127.0.0.1:9000', addressing: 'virtual' }, /Use addressing: 'path'/],
     [{ endpoint: 'https://x.example', tls: false }, /`tls: false` contradicts `endpoint`/],
     [{ endpoint: 'http://x.example', tls: { ca: 'PEM' } }, /`tls` names certificates, and `endpoint` is http/],

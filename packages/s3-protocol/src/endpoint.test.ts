@@ -10,6 +10,7 @@ describe('resolveAddressing', () => {
     ['a single label', 'http', 'localhost', 'b', 'path'],
     ['dots over TLS', 'https', 's3.us-east-1.amazonaws.com', 'my.bucket', 'path'],
     ['dots over http', 'http', 'store.example', 'my.bucket', 'virtual'],
+    ['a name that no host has', 'http', 'store.example', 'ü', 'path'],
     ['everything else', 'https', 's3.us-east-1.amazonaws.com', 'my-bucket', 'virtual'],
   ] as const)('auto, %s', (_name, scheme, host, bucket, expected) => {
     expect(resolveAddressing('auto', { scheme, host }, bucket)).toBe(expected);
@@ -24,6 +25,7 @@ describe('resolveAddressing', () => {
   it.each([
     ['http', '127.0.0.1', 'b', /127\.0\.0\.1 is an address.*addressing: 'path'/],
     ['http', 'localhost', 'b', /single label.*addressing: 'path'/],
+    ['http', 'store.example', 'a%b', /the bucket "a%b": no host name holds it.*addressing: 'path'/],
     ['https', 'store.example', 'a.b', /wildcard certificate.*addressing: 'path'/],
   ] as const)('refuses virtual for %s://%s, bucket %s', (scheme, host, bucket, message) => {
     expect(() => resolveAddressing('virtual', { scheme, host }, bucket)).toThrow(message);

@@ -15,8 +15,8 @@ export interface StoreAddress {
 
 /**
  * Decides where the bucket's name goes. `auto`: in the path for IP addresses, for single labels such as `localhost`,
- * and for bucket names with dots over TLS, where no wildcard certificate covers the host; in the host for everything
- * else, which is what AWS asks for.
+ * for bucket names with dots over TLS, where no wildcard certificate covers the host, and for those that no host name
+ * can hold; in the host for everything else, which is what AWS asks for.
  *
  * Throws CONFIG_INVALID where `virtual` cannot work.
  */
@@ -35,10 +35,17 @@ export function resolveAddressing(
 function obstacleToVirtual(store: Pick<StoreAddress, 'scheme' | 'host'>, bucket: string): string | undefined {
   if (isIpAddress(store.host)) return `needs a host name, and ${store.host} is an address`;
   if (!store.host.includes('.')) return `needs a host that takes names before it, and ${store.host} is a single label`;
+  if (!canStandInHost(bucket)) return `cannot work with the bucket ${JSON.stringify(bucket)}: no host name holds it`;
   if (store.scheme === 'https' && bucket.includes('.')) {
     return `cannot work over TLS with the dots in ${JSON.stringify(bucket)}: a wildcard certificate covers one label`;
   }
   return undefined;
+}
+
+/** Whether a bucket's name has only what a host name may have, so that it can stand in front of one. */
+export function canStandInHost(bucket: string): boolean {
+  // What the wire takes for a host.
+  return /^[A-Za-z0-9._~-]+$/.test(bucket);
 }
 
 /** Reads `scheme://host[:port]`. `name` is the option or variable that errors name. Throws CONFIG_INVALID. */

@@ -2,6 +2,7 @@ export { createS3Backend } from './backend.ts';
 export { credentialProvider } from './credentials.ts';
 export {
   type Addressing,
+  canStandInHost,
   endpointUrl,
   escapeQueryValue,
   parseEndpoint,

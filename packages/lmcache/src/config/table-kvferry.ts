@@ -31,7 +31,7 @@ export const KVFERRY_KEYS: readonly KeySpec[] = [
     type: 'text',
     default: 'auto',
     choices: ['auto', 'virtual', 'path'],
-    here: 'Where the bucket stands: in the host or in the path. `auto`: as the provider likes it; `generic` and `aws`: path for IP addresses, single labels, and dotted buckets over TLS, else host.',
+    here: 'Where the bucket stands: in the host or in the path. `auto`: as the provider likes it; `generic` and `aws`: path for IP addresses, single labels, dotted buckets over TLS and buckets that no host name can hold, else host.',
     lmcache: IGNORED,
   },
   {

@@ -31,7 +31,7 @@ export function conformanceCommand(call: string): Subcommand {
 function furtherHelp(call: string): string {
   return `
 Credentials for a store that is not the run's own come from the configuration, else from the usual chain of AWS.
-Exit code: 0 all passed, 1 a case failed, 2 could not run or tidy up, 130 after Ctrl-C.
+Exit code: 0 all passed, 1 a case failed, 2 could not run or tidy up, 130 after Ctrl-C, SIGTERM or SIGHUP.
 
 Examples:
   ${call.replace(/ --$/, '')}

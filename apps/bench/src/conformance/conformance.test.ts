@@ -83,7 +83,7 @@ describe('with --json, standard output is one document', () => {
   });
 });
 
-describe('Ctrl-C', () => {
+describe.each(['SIGINT', 'SIGHUP'] as const)('%s', (signal) => {
   /** Interrupts a run as soon as it has stored a value. */
   async function interrupted(args: readonly string[]): Promise<Ended> {
     simulator.clearRequests();
@@ -91,7 +91,7 @@ describe('Ctrl-C', () => {
       simulator.requests.some(({ method, url }) => method === 'PUT' && url.includes('/CAP-'));
     const { child, ended } = start(args);
     while (!hasStored()) await new Promise((resolve) => setImmediate(resolve));
-    child.kill('SIGINT');
+    child.kill(signal);
     return await ended;
   }
 

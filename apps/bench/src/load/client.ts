@@ -11,8 +11,8 @@ let stage: Stage | undefined;
 let epochMs = 0;
 let playing: PlayedPhase | undefined;
 
-// Ctrl-C is the parent's to handle: it says when to stop.
-process.on('SIGINT', () => {});
+// Ctrl-C and a closed terminal are the parent's to handle: it says when to stop.
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 process.on('disconnect', () => process.exit());
 process.on('message', async (message) => {
   const command = message as LoadCommand;

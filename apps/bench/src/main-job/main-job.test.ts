@@ -167,7 +167,7 @@ describe('on a store that is not its own', () => {
     expect(simulator.listKeys(bucket)).toEqual([realKey]);
   });
 
-  test('Ctrl-C ends it and removes what was stored', async () => {
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s ends it and removes what was stored', async (signal) => {
     const held = simulator.addFault({
       match: { method: 'GET' },
       times: Number.POSITIVE_INFINITY,
@@ -177,7 +177,7 @@ describe('on a store that is not its own', () => {
     const { child, ended } = start(['--endpoint', simulator.url]);
     const seen = (): boolean => simulator.requests.some((request) => request.method === 'GET');
     while (!seen()) await new Promise((resolve) => setImmediate(resolve));
-    child.kill('SIGINT');
+    child.kill(signal);
     const { code, err } = await ended;
     held();
     expect(err).toContain('Removed the 4 objects of this run.');

@@ -11,8 +11,8 @@ import { windowLength } from './chunk-window.ts';
 import { fillChunk } from './kv-data.ts';
 import type { CacheFacts, ReaderJob, ReaderMessage, ReaderResult } from './messages.ts';
 
-// Ctrl-C is the parent's to handle: it ends this process when it must.
-process.on('SIGINT', () => {});
+// Ctrl-C and a closed terminal are the parent's to handle: it ends this process when it must.
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 process.on('disconnect', () => process.exit(1));
 process.once('message', (job) => {
   read(job as ReaderJob).then(

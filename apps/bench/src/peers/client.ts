@@ -15,8 +15,8 @@ process.on('message', async (command: PeerCommand) => {
   process.send?.(await obey(command));
 });
 process.once('disconnect', () => process.exit());
-// Ctrl-C is for the process that started this one.
-process.on('SIGINT', () => {});
+// Ctrl-C and a closed terminal are for the process that started this one.
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 
 interface OpenClient {
   readonly session: Session;

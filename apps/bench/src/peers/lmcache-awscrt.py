@@ -183,8 +183,11 @@ def obey(command, client):
 
 
 def main():
-    # Ctrl-C is for the process that started this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C and a closed terminal are for the process that started this one.
+    for name in ("SIGINT", "SIGHUP"):
+        # Windows has no SIGHUP.
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     lines = queue.SimpleQueue()
     threading.Thread(target=listen, args=(lines,)).start()
     client = None

@@ -70,9 +70,9 @@ export function runCommandOf(call: string): Subcommand {
 
 function furtherHelp(call: string): string {
   return `
-Everything it stores lies under one prefix of its own, and is removed at the end, also after Ctrl-C. What the run may cost at most is said before it begins.
+Everything it stores lies under one prefix of its own, and is removed at the end, also after Ctrl-C, SIGTERM or SIGHUP. What the run may cost at most is said before it begins.
 Leaves summary.json, rows.ndjson (every request) and report.html (one file, opens anywhere) in the folder.
-Exit code: 0 measured, 1 the store failed or a case of the suite did, 2 could not run or tidy up, 130 after Ctrl-C.
+Exit code: 0 measured, 1 the store failed or a case of the suite did, 2 could not run or tidy up, 130 after one of these.
 
 Examples:
   ${call.replace(/ --$/, '')}

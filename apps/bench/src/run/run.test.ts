@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Simulator, startSimulator } from '@kvferry/s3-simulator';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Summary } from '../results/summary.ts';
 import { type Ended, startCommand } from '../testing/start-command.ts';
 
@@ -29,8 +29,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-function start(args: readonly string[]) {
-  return startCommand(cli, args, simulator.credentials, { cwd: folder });
+function start(args: readonly string[], detached = false) {
+  return startCommand(cli, args, simulator.credentials, { cwd: folder, detached });
 }
 
 const run = (args: readonly string[]): Promise<Ended> => start(args).ended;
@@ -110,20 +110,35 @@ test('a store that fails in mid-run gives a report that says so', async () => {
   expect(code).toBe(1);
 }, 60_000);
 
-test('Ctrl-C removes what was stored, and keeps what was measured', async () => {
-  simulator.clearRequests();
-  const there = ['--target', simulator.url, '--bucket', bucket];
-  const { child, ended } = start(['run', ...there, ...small, '--max-time', '60', '--out', 'left']);
-  const isReading = (): boolean =>
-    simulator.requests.some(({ method, url }) => method === 'GET' && url.includes('/kvferry-bench-'));
-  while (!isReading()) await new Promise((resolve) => setImmediate(resolve));
-  child.kill('SIGINT');
-  const { code, err } = await ended;
-  expect(err).toContain('Nothing is left under kvferry-bench-');
-  expect(simulator.listKeys(bucket)).toEqual([foreignKey]);
-  expect(await summaryIn('left')).toMatchObject({ status: 'interrupted' });
-  expect(code).toBe(130);
-}, 60_000);
+test.each(['SIGINT', 'SIGHUP'] as const)(
+  '%s removes what was stored, and keeps what was measured',
+  async (signal) => {
+    // Chunks, not what is looked at before.
+    const held = simulator.addFault({
+      match: { method: 'GET', key: /kvferry-bench_/ },
+      times: Number.POSITIVE_INFINITY,
+      effect: { kind: 'stall', afterBytes: 'head' },
+    });
+    onTestFinished(held);
+    simulator.clearRequests();
+    const there = ['--target', simulator.url, '--bucket', bucket];
+    const { child, ended } = start(['run', ...there, ...small, '--max-time', '60', '--out', signal], true);
+    const isReading = (): boolean =>
+      simulator.requests.some(({ method, url }) => method === 'GET' && url.includes('/kvferry-bench_'));
+    while (!isReading()) await new Promise((resolve) => setImmediate(resolve));
+    // As a terminal does it: to the measuring process, too.
+    process.kill(-Number(child.pid), signal);
+    const { code, err } = await ended;
+    expect(err).toContain('Nothing is left under kvferry-bench-');
+    expect(simulator.listKeys(bucket)).toEqual([foreignKey]);
+    expect(await summaryIn(signal)).toMatchObject({
+      status: 'interrupted',
+      phases: expect.arrayContaining([expect.objectContaining({ endedBy: 'interrupted' })]),
+    });
+    expect(code).toBe(130);
+  },
+  60_000,
+);
 
 test('a live store is used under its own prefix, and with no more memory than the cache has', async () => {
   const lines = [

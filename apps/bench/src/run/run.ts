@@ -96,7 +96,7 @@ class Run {
   readonly #memoryBytes: number;
   readonly #plan: RunPlan;
   readonly #time: AbortSignal;
-  /** Fires after Ctrl-C, and when the time is up. */
+  /** Fires after a signal such as Ctrl-C, and when the time is up. */
   readonly #over: AbortSignal;
   readonly #skipped: string[] = [];
   /** Of everything that is still to be done, as it was planned. */

@@ -8,7 +8,7 @@ test.each([
 ])('a command that %s listens to no signal any more', async (_, run) => {
   vi.spyOn(console, 'error').mockImplementation(() => {});
   vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', 'command']);
-  const listening = () => (['SIGINT', 'SIGTERM'] as const).map((signal) => process.listenerCount(signal));
+  const listening = () => (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => process.listenerCount(signal));
   const before = listening();
   let during: number[] = [];
   await runCommand(

@@ -14,6 +14,8 @@ export interface Subcommand {
   run(flags: CommandFlags, signal: AbortSignal, args: readonly string[]): Promise<number>;
 }
 
+const TERMINATING = ['SIGTERM', 'SIGHUP'] as const;
+
 /** Runs a program of several commands, each as `runCommand` does; the first is meant where none is named. What a command throws is worth 2. */
 export async function runProgram(program: Command, subcommands: readonly Subcommand[]): Promise<number> {
   let exitCode = 2;
@@ -34,9 +36,9 @@ export async function runProgram(program: Command, subcommands: readonly Subcomm
 }
 
 /**
- * Runs a command of this app and gives its exit code: what `run` gives, 2 for flags that cannot be meant, 130 after Ctrl-C. The first Ctrl-C fires the
- * signal, so that what was stored can be removed; the second ends the process. What `run` throws is printed, with `--json` as the document, and
- * `exitCodeOf` says what it is worth.
+ * Runs a command of this app and gives its exit code: what `run` gives, 2 for flags that cannot be meant, 130 after a signal. The first Ctrl-C fires the
+ * signal, so that what was stored can be removed; the second ends the process. SIGTERM and SIGHUP (a closed terminal, a lost ssh) fire it, too. What `run`
+ * throws is printed, with `--json` as the document, and `exitCodeOf` says what it is worth.
  */
 export async function runCommand<Flags extends CommandFlags>(
   command: Command,
@@ -83,7 +85,8 @@ async function carriedOut<Flags extends CommandFlags>(
     process.once('SIGINT', () => process.exit(130));
   };
   process.once('SIGINT', onInterrupt);
-  process.once('SIGTERM', onTerminate);
+  // May come more than once: when a terminal closes, its shell passes on what the system has sent to all.
+  for (const signal of TERMINATING) process.on(signal, onTerminate);
   try {
     return await run(flags, interrupt.signal, command.args);
   } catch (thrown) {
@@ -96,6 +99,6 @@ async function carriedOut<Flags extends CommandFlags>(
   } finally {
     // A backend of somebody else may keep the process from ending: there is nothing left to stop, so a signal ends it as it ends any other.
     process.off('SIGINT', onInterrupt);
-    process.off('SIGTERM', onTerminate);
+    for (const signal of TERMINATING) process.off(signal, onTerminate);
   }
 }

@@ -14,10 +14,11 @@ export function startCommand(
   file: string,
   args: readonly string[],
   credentials: { readonly accessKeyId: string; readonly secretAccessKey: string },
-  options: Pick<SpawnOptions, 'cwd' | 'env'> = {},
+  options: Pick<SpawnOptions, 'cwd' | 'env' | 'detached'> = {},
 ): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
   const child = spawn(process.execPath, [file, ...args], {
     cwd: options.cwd,
+    detached: options.detached,
     env: {
       ...process.env,
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,

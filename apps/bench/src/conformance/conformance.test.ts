@@ -112,6 +112,14 @@ describe.each(['SIGINT', 'SIGHUP'] as const)('%s', (signal) => {
   });
 });
 
+test('a reader that leaves early, as `head` does, costs nothing but the output', async () => {
+  const { child, ended } = start(['--backend', 'memory']);
+  child.stdout?.destroy();
+  const { code, err } = await ended;
+  expect(err).not.toContain('EPIPE');
+  expect(code).toBe(0);
+});
+
 describe('a plug-in', () => {
   test('that keeps the contract passes, by file and URL', async () => {
     await pluginFile('sound.mjs', '');

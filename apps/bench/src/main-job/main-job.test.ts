@@ -185,6 +185,16 @@ describe('on a store that is not its own', () => {
     expect(code).toBe(130);
   });
 
+  test('a reader that leaves early, as `head` does, costs nothing but the output', async () => {
+    const { child, ended } = start(['--endpoint', simulator.url]);
+    child.stdout?.destroy();
+    const { code, err } = await ended;
+    expect(err).toContain('Removed the 4 objects of this run.');
+    expect(err).not.toContain('EPIPE');
+    expect(simulator.listKeys(bucket)).toEqual([realKey]);
+    expect(code).toBe(0);
+  });
+
   test('a store that fails is a sentence, not a stack trace', async () => {
     const wrong = { AWS_SECRET_ACCESS_KEY: 'wrong-secret' };
     const { code, err } = await run(['--endpoint', simulator.url], wrong);

@@ -19,6 +19,7 @@ const TERMINATING = ['SIGTERM', 'SIGHUP'] as const;
 /** Runs a program of several commands, each as `runCommand` does; the first is meant where none is named. What a command throws is worth 2. */
 export async function runProgram(program: Command, subcommands: readonly Subcommand[]): Promise<number> {
   let exitCode = 2;
+  outliveOutput(() => 2);
   program.exitOverride();
   for (const [index, { command, run }] of subcommands.entries()) {
     // Its answer is the exit code; commander has no place for it.
@@ -45,12 +46,30 @@ export async function runCommand<Flags extends CommandFlags>(
   run: (flags: Flags, signal: AbortSignal, args: readonly string[]) => Promise<number>,
   exitCodeOf: (error: KvferryError) => number,
 ): Promise<number> {
+  outliveOutput(exitCodeOf);
   try {
     command.exitOverride().parse();
   } catch (thrown) {
     return usageExitCode(thrown);
   }
   return await carriedOut(command, run, exitCodeOf);
+}
+
+/**
+ * Keeps a command alive whose reader leaves early, as `head` does, or whose terminal is closed: what it has stored is still to be removed. A pipe that was closed on
+ * purpose is nothing to complain of; what a full disk did not take is a failure, at the end of a command that had none.
+ */
+export function outliveOutput(exitCodeOf: (error: KvferryError) => number): void {
+  let lost: NodeJS.ErrnoException | undefined;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') lost = error;
+  });
+  process.stderr.on('error', () => {});
+  process.once('exit', () => {
+    if (lost === undefined || process.exitCode !== 0) return;
+    process.exitCode = exitCodeOf(KvferryError.from(lost));
+    console.error(pc.red(`Standard output cannot be written: ${lost.message}`));
+  });
 }
 
 /** Runs a command whose backend may throw past its callers, which is no reason to leave its objects behind: it counts as a failure, at the end. */

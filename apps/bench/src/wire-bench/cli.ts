@@ -2,6 +2,7 @@ import os from 'node:os';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { busyNotes, startProgress } from '../shared/bench-run.ts';
+import { outliveOutput } from '../shared/command.ts';
 import { describeEnvironment, type Environment } from './environment.ts';
 import { type GoalResult, judge } from './goals.ts';
 import { FULL_PLAN, QUICK_PLAN } from './plan.ts';
@@ -10,6 +11,8 @@ import { toRow } from './rows.ts';
 import { type RunResult, runPlan } from './run.ts';
 import { renderTables } from './tables.ts';
 import { measureThreads, type ThreadsResult } from './threads.ts';
+
+outliveOutput(() => 1);
 
 const command = new Command('bench:wire')
   .description(

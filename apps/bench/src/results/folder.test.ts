@@ -35,11 +35,23 @@ test('a run that was cut off in the middle of a line is read up to there', async
   expect(await readRecords(path)).toHaveLength(20);
 });
 
+const aPhase = exampleRecords().find(({ kind }) => kind === 'phase');
+const rows = (second: object): string => `${JSON.stringify(exampleRecords()[0])}\n${JSON.stringify(second)}\n`;
+
 test.each([
   ['no file', undefined, 'there is no such file'],
   ['another file', 'a,b\n1,2\n3,4\n', 'line 1 is no record of a run'],
   ['rows without a head', '{"kind":"end"}\n', 'it does not begin with the head of a run'],
   ['a run of another version', '{"kind":"run","version":2}\n', 'its version is 2, and this kvferry-bench reads 1'],
+  ['a head that lacks all', '{"kind":"run","version":1}\n', 'line 1 is no record of a run: startedAt is missing'],
+  ['a record that lacks something', rows({ kind: 'phase', id: 'store' }), 'line 2 is no record of a run: workload is'],
+  ['an unknown workload', rows({ ...aPhase, workload: { type: 'none' } }), 'line 2 is no record of a run: workload is'],
+  [
+    'another kind of value',
+    rows({ ...aPhase, endMs: '7' }),
+    'line 2 is no record of a run: endMs is missing, or is not',
+  ],
+  ['a part that is none', rows({ kind: 'end', endMs: 7, status: 'complete', skipped: [1] }), 'line 2 is no'],
 ])('%s is named, with the way out', async (_, text, words) => {
   const path = await temporaryFolder();
   if (text !== undefined) await writeFile(join(path, 'rows.ndjson'), text);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { KvferryError } from '@kvferry/core';
 import type { RunRecord } from './records.ts';
+import { wrongField } from './shapes.ts';
 import type { Summary } from './summary.ts';
 
 /** Everything that a run writes down, one record per line. */
@@ -79,7 +80,7 @@ export async function writeReport(folder: string, html: string): Promise<string>
 
 /**
  * Reads what a run wrote down. A last line that was cut off is passed over: the run was killed. Rejects with INVALID_ARGUMENT for a folder that holds no run, or one of
- * another version.
+ * another version, and for a record that lacks something.
  */
 export async function readRecords(folder: string): Promise<RunRecord[]> {
   const path = join(folder, ROWS_FILE);
@@ -93,18 +94,31 @@ export async function readRecords(folder: string): Promise<RunRecord[]> {
       if (line === '') continue;
       const record = recordOf(line);
       if (record === undefined) broken = number;
-      else records.push(record);
+      else {
+        if (records.length === 0) checkHead(path, record);
+        const field = wrongField(record);
+        if (field !== undefined) {
+          throw noRun(
+            path,
+            `line ${number} is no record of a run: ${field} is missing, or is not what a run writes there`,
+          );
+        }
+        records.push(record);
+      }
     }
   } catch (thrown) {
     if (thrown instanceof KvferryError) throw thrown;
     const { code, message } = thrown as NodeJS.ErrnoException;
     throw noRun(path, code === 'ENOENT' ? 'there is no such file' : message);
   }
-  const [head] = records;
+  checkHead(path, records[0]);
+  return records;
+}
+
+function checkHead(path: string, head: RunRecord | undefined): void {
   if (head?.kind !== 'run') throw noRun(path, 'it does not begin with the head of a run');
   const version: number = head.version;
   if (version !== 1) throw noRun(path, `its version is ${version}, and this kvferry-bench reads 1`);
-  return records;
 }
 
 const kinds: readonly string[] = [

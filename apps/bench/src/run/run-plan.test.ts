@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { boundsOf } from './bounds.ts';
-import { DEFAULT_LIMITS, planRun, type RunChoice } from './run-plan.ts';
+import { DEFAULT_LIMITS, planRun, type RunChoice, suiteBytesOf } from './run-plan.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -77,8 +77,21 @@ test('the bytes of a store that is not its own have room for every kind of promp
 });
 
 test.each([
-  ['bytes', { bytes: 100 * MIB }, 'raise them, to 432827023 bytes at least'],
-  ['objects', { objects: 1 }, '--max-objects 1'],
+  [
+    'bytes',
+    { bytes: 100 * MIB },
+    `: --max-bytes ${100 * MIB} does not allow to store 2 chunks of ${32 * MIB} bytes: raise it, to ${Math.ceil((2 * 32 * MIB) / 0.18) + suiteBytesOf('core')} bytes at least`,
+  ],
+  [
+    'objects',
+    { objects: 1 },
+    `: --max-objects 1 does not allow to store 2 chunks of ${32 * MIB} bytes: raise it, to 2 at least`,
+  ],
+  [
+    'objects and bytes',
+    { objects: 1, bytes: 100 * MIB },
+    `: --max-objects 1 and --max-bytes ${100 * MIB} do not allow to store 2 chunks of ${32 * MIB} bytes: raise them, to 2 and ${Math.ceil((2 * 32 * MIB) / 0.18) + suiteBytesOf('core')} bytes at least`,
+  ],
   ['memory', { memoryBytes: 128 * MIB }, 'take a smaller --model'],
 ])('too few %s to measure anything name the way out', (_, fewer, words) => {
   expect(() => planRun({ ...usual, limits: { ...usual.limits, ...fewer } })).toThrow(words);

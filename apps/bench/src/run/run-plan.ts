@@ -182,10 +182,17 @@ function chunksWithin({ bytes, memoryBytes, objects }: RunLimits, suiteBytes: nu
   const wanted = Math.max(chunks, Math.min(least, affordable, objects));
   if (wanted < least || inMemory < least) {
     const needs = `${least} chunks of ${chunkBytes} bytes`;
+    const leastBytes = Math.ceil((least * chunkBytes) / SHARES.store) + suiteBytes;
+    const short = [
+      ...(objects < least ? [{ limit: `--max-objects ${objects}`, raised: `${least}` }] : []),
+      ...(affordable < least ? [{ limit: `--max-bytes ${bytes}`, raised: `${leastBytes} bytes` }] : []),
+    ];
+    const [does, it] = short.length === 1 ? ['does', 'it'] : ['do', 'them'];
+    const all = (name: 'limit' | 'raised'): string => short.map((each) => each[name]).join(' and ');
     const way =
       inMemory < least
         ? `memory for ${needs} is not to be had: take a smaller --model, or raise max_local_cpu_size where a configuration sets it`
-        : `--max-objects ${objects} and --max-bytes ${bytes} do not allow to store ${needs}: raise them, to ${Math.ceil((least * chunkBytes) / SHARES.store) + suiteBytes} bytes at least`;
+        : `${all('limit')} ${does} not allow to store ${needs}: raise ${it}, to ${all('raised')} at least`;
     throw new KvferryError('INVALID_ARGUMENT', `too little to measure anything: ${way}`);
   }
   return wanted >= PROMPT_CHUNKS && inMemory >= PROMPT_CHUNKS ? wanted : Math.min(wanted, inMemory, PROMPT_CHUNKS);

@@ -12,6 +12,7 @@ export interface Lack {
 export function problemsOf(parts: RunParts, lack: Lack): string[] {
   return [
     ...parts.phases.flatMap((phase) => phaseProblems(phase, parts)),
+    ...leftOutProblems(parts),
     ...runProblems(parts),
     ...(lack.reading ? [readingProblem(parts)] : []),
   ];
@@ -49,6 +50,14 @@ function phaseProblems(phase: PhaseRecord, { promptsOf, requestsOf }: RunParts):
       : [
           `${waiting.length} of ${all} prompts were still waiting at the end while ${words}: the store did not keep up.`,
         ]),
+  ];
+}
+
+function leftOutProblems({ phases }: RunParts): string[] {
+  const ids = phases.filter(({ endedBy }) => endedBy === 'left-out').map(({ id }) => id);
+  if (ids.length === 0) return [];
+  return [
+    `The store took so long that of no prompt enough was stored. Left out: ${ids.join(', ')}. A longer --max-time or a smaller --model has room for it.`,
   ];
 }
 

@@ -252,6 +252,19 @@ it('takes no step for the best that was never as wide as it was meant to be, how
   expect(concurrency).toBe(16);
 });
 
+it('names what was left out as too little was stored for it, and the way out', () => {
+  const slow = records.flatMap((record): RunRecord[] => {
+    if ('phase' in record && record.phase.startsWith('hit-95')) return [];
+    if (record.kind !== 'phase' || !record.id.startsWith('hit-95')) return [record];
+    return [{ ...record, warmUntilMs: record.endMs, endedBy: 'left-out', process: null }];
+  });
+  const summary = summarize(slow, options);
+  expect(summary.problems).toEqual([
+    'The store took so long that of no prompt enough was stored. Left out: hit-95-cold, hit-95-warm. A longer --max-time or a smaller --model has room for it.',
+  ]);
+  expect(summary).toMatchObject({ status: 'complete', bytesPerSecond: whole.bytesPerSecond });
+});
+
 it('says that nothing was measured where the bytes were up with the warm-up', () => {
   const warmUp = records.map((record): RunRecord => {
     if (record.kind !== 'phase' || record.id !== 'hit-95-cold') return record;

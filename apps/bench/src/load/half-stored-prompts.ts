@@ -14,13 +14,13 @@ export interface HalfStoredPrompts {
 }
 
 /**
- * Prompts of which this share is stored, in whole chunks, rounded. Throws INVALID_ARGUMENT where prompts are to share more than a stored one has, UNKNOWN where
- * none was stored whole.
+ * Prompts of which this share is stored, in whole chunks, rounded. Throws INVALID_ARGUMENT where prompts are to share more than a stored one has. `undefined` where
+ * so much of none is stored.
  */
 export function halfStoredPrompts(
   { facts, prompts, storedKeys }: Stage,
   { share, promptTokens }: { readonly share: number; readonly promptTokens: number },
-): HalfStoredPrompts {
+): HalfStoredPrompts | undefined {
   const { chunkBytes, chunkTokens } = facts;
   const chunks = Math.floor(promptTokens / chunkTokens);
   const hitChunks = Math.round(share * chunks);
@@ -34,10 +34,7 @@ export function halfStoredPrompts(
     const shared = prompt.chunks.slice(0, hitChunks);
     return shared.length === hitChunks && shared.every(({ key }) => storedKeys.has(key));
   });
-  if (beginnings.length === 0) {
-    const way = 'with a longer --max-time or a smaller --model more is stored';
-    throw new KvferryError('UNKNOWN', `no prompt is stored of which ${hitChunks} chunks could be read; ${way}`);
-  }
+  if (beginnings.length === 0) return undefined;
   let count = 0;
   return {
     hitChunks,

@@ -306,12 +306,29 @@ describe('what cannot be measured', () => {
     expect(record.error?.message).toContain('max_local_cpu_size');
   });
 
-  test.each<[string, Parameters<typeof orderOf>]>([
-    ['sweep', [{ type: 'sweep', concurrency: 1 }]],
-    ['hit', [{ type: 'hit', share: 0.5, temperature: 'cold', promptTokens }]],
-  ])('a %s before anything is stored', async (_, order) => {
-    const { record } = await play(await newStage(await smallSetup('memory://bench')), ...order);
+  test('a sweep before anything is stored', async () => {
+    const { record } = await play(await newStage(await smallSetup('memory://bench')), {
+      type: 'sweep',
+      concurrency: 1,
+    });
     expect(record).toMatchObject({ endedBy: 'failed', error: { code: 'UNKNOWN' } });
+    expect(record.error?.message).toContain('a longer --max-time');
+  });
+
+  test.each<[string, Parameters<typeof orderOf>]>([
+    ['cold hit', [{ type: 'hit', share: 1, temperature: 'cold', promptTokens }]],
+    ['warm hit', [{ type: 'hit', share: 1, temperature: 'warm', promptTokens }]],
+    ['loop', [{ type: 'open-loop', promptsPerSecond: 200, share: 1, promptTokens }]],
+  ])('a %s of more than is stored of any prompt is left out', async (name, order) => {
+    const stage = await newStage(await s3Setup({ runFolder: `too-slow-${name}`, chunks: 4 }));
+    addFault({ match: { method: 'PUT' }, after: 3, times: forEver, effect: { kind: 'stall', afterBytes: 'head' } });
+    const { phase, outcome } = playHere(stage, store);
+    while (stage.storedKeys.size < 3) await nextTurn();
+    phase.interrupt();
+    await outcome;
+    const { record, requests, prompts } = await play(stage, ...order);
+    expect(record).toMatchObject({ endedBy: 'left-out', error: null, process: null });
+    expect([requests, prompts]).toEqual([[], []]);
   });
 });
 

@@ -29,6 +29,8 @@ export function endText({ endedBy, error }: Pick<PhaseSummary, 'endedBy' | 'erro
       return 'time was up';
     case 'bytes':
       return 'bytes were up';
+    case 'left-out':
+      return 'left out';
     case 'failed':
       return error === null ? 'failed' : `failed: ${error.code}`;
     case 'interrupted':

@@ -95,8 +95,11 @@ export type Workload =
   /** The clients of the comparison take turns at reading the same chunks. */
   | { readonly type: 'peers'; readonly concurrency: number };
 
-/** How a phase ended. `steady`: its figure had settled. The others: what bound it, or what broke it. */
-export type PhaseEnd = 'steady' | 'done' | 'time' | 'bytes' | 'failed' | 'interrupted';
+/**
+ * How a phase ended. `steady`: its figure had settled. `left-out`: it was not begun, since the store phase had stored too little of any prompt. The others: what bound
+ * it, or what broke it.
+ */
+export type PhaseEnd = 'steady' | 'done' | 'time' | 'bytes' | 'left-out' | 'failed' | 'interrupted';
 
 /** One phase, when it has ended. */
 export interface PhaseRecord {

@@ -104,7 +104,7 @@ const phase: Shape<PhaseRecord> = {
   startMs: isNumber,
   warmUntilMs: isNumber,
   endMs: isNumber,
-  endedBy: oneOf('steady', 'done', 'time', 'bytes', 'failed', 'interrupted'),
+  endedBy: oneOf('steady', 'done', 'time', 'bytes', 'left-out', 'failed', 'interrupted'),
   error: orNull(having<NonNullable<PhaseRecord['error']>>({ code: isText, message: isText })),
   process: orNull(
     having<ProcessFacts>({

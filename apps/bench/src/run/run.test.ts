@@ -110,6 +110,29 @@ test('a store that fails in mid-run gives a report that says so', async () => {
   expect(code).toBe(1);
 }, 60_000);
 
+test('a store too slow for whole prompts has its chunks read all the same', async () => {
+  // A chunk and no more of four.
+  const held = simulator.addFault({
+    match: { method: 'PUT', key: /kvferry-bench_/ },
+    after: 1,
+    times: Number.POSITIVE_INFINITY,
+    effect: { kind: 'stall', afterBytes: 'head' },
+  });
+  onTestFinished(held);
+  const there = ['--target', simulator.url, '--bucket', bucket, '--model', 'qwen2.5-0.5b', '--max-objects', '4'];
+  const limits = ['--max-time', '20', '--max-bytes', '400MiB', '--conformance', 'off'];
+  const { code, out } = await run(['run', ...there, ...limits, '--json']);
+  const { bytesPerSecond, problems, status } = JSON.parse(out) as Summary;
+  expect(problems).toContain(
+    'The store took so long that of no prompt enough was stored. Left out: hit-50-cold, hit-95-cold, hit-50-warm, hit-95-warm, open-loop. A longer --max-time or a smaller --model has room for it.',
+  );
+  expect(bytesPerSecond).toBeGreaterThan(0);
+  expect(simulator.listKeys(bucket)).toEqual([foreignKey]);
+  // The clients of the comparison, too, do with one object.
+  expect(status).toBe('complete');
+  expect(code).toBe(0);
+}, 60_000);
+
 test.each(['SIGINT', 'SIGHUP'] as const)(
   '%s removes what was stored, and keeps what was measured',
   async (signal) => {

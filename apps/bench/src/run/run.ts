@@ -280,15 +280,15 @@ class Run {
     const { concurrency: best } = summarize(this.#records, this.#job.plan);
     // Each client has as many objects in memory as it reads at once.
     const inMemory = Math.floor(this.#memoryBytes / PEER_CLIENTS.length / objectBytes);
-    const concurrency = Math.max(1, Math.min(PEERS_AT, best ?? PEERS_AT, inMemory));
-    const workload: Workload = { type: 'peers', concurrency };
+    let concurrency = Math.max(1, Math.min(PEERS_AT, best ?? PEERS_AT, inMemory));
     let records: readonly PeerRecord[] = [];
     let error: PhaseRecord['error'] = null;
     try {
       const objects = (await this.#storedKeys(objectBytes)).map((key) => keyPrefix + key);
       const maxMs = partMs - (this.#now() - startMs);
-      if (objects.length < concurrency)
-        throw new KvferryError('UNKNOWN', `only ${objects.length} objects are there to be read`);
+      if (objects.length === 0) throw new KvferryError('UNKNOWN', 'no object is there to be read');
+      // A store that is slow may have less than a prompt of them.
+      concurrency = Math.min(concurrency, objects.length);
       records = await runPeers(
         {
           ...{ s3, seat, objects, objectBytes, concurrency, signal },
@@ -305,6 +305,7 @@ class Run {
       const { code, message } = KvferryError.from(thrown);
       error = { code, message };
     }
+    const workload: Workload = { type: 'peers', concurrency };
     const endedBy = error === null ? ('done' as const) : ('failed' as const);
     const endMs = this.#now();
     this.#add([

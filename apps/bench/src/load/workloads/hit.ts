@@ -16,6 +16,7 @@ const LEAST_MEASURED_MS = 1000;
 /** Looks prompts up and loads what is stored of them, one after another, until their time is steady. */
 export async function hitPrompts(run: PhaseRun, stage: Stage, hit: Hit, tell: Tell): Promise<void> {
   const prompts = halfStoredPrompts(stage, hit);
+  if (prompts === undefined) return run.finish('left-out');
   const noted = new Noted(run, tell);
   await (hit.temperature === 'cold' ? coldHits : warmHits)(run, stage, prompts, noted);
 }

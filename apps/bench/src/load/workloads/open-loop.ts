@@ -2,7 +2,7 @@ import type { PromptRow, Workload } from '../../results/records.ts';
 import { Random } from '../../shared/random.ts';
 import type { HalfStoredPrompt } from '../ask-prompt.ts';
 import { inSlots } from '../closed-loop.ts';
-import { halfStoredPrompts } from '../half-stored-prompts.ts';
+import { type HalfStoredPrompts, halfStoredPrompts } from '../half-stored-prompts.ts';
 import type { PhaseRun } from '../phase-run.ts';
 import type { Stage } from '../stage.ts';
 import { askCold, conclude, tellCutOff } from './hit.ts';
@@ -30,7 +30,9 @@ export async function promptsArrive(
   workload: OpenLoop,
   tell: (row: PromptRow) => void,
 ): Promise<void> {
-  const prompts = halfStoredPrompts(stage, workload);
+  const found = halfStoredPrompts(stage, workload);
+  if (found === undefined) return run.finish('left-out');
+  const prompts: HalfStoredPrompts = found;
   const seats = Math.min(MOST_AT_ONCE, stage.memory.timesFor(prompts.hitChunks));
   await stage.memory.touch(seats * prompts.hitChunks, `loading ${prompts.hitChunks} chunks of ${seats} prompts`);
   const ask = async ({ dueMs, prompt }: Arrival): Promise<void> => {

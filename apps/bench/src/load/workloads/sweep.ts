@@ -12,7 +12,10 @@ import { ThroughputWindows } from '../throughput-windows.ts';
 export async function sweepChunks(run: PhaseRun, stage: Stage, concurrency: number): Promise<void> {
   const { backend, memory, prompts, storedKeys } = stage;
   const chunks = prompts.flatMap((prompt) => prompt.chunks).filter(({ key }) => storedKeys.has(key));
-  if (chunks.length === 0) throw new KvferryError('UNKNOWN', 'no chunk is stored that could be read');
+  if (chunks.length === 0) {
+    const way = 'with a longer --max-time or a smaller --model more is stored';
+    throw new KvferryError('UNKNOWN', `no chunk is stored that could be read; ${way}`);
+  }
   const leases = await memory.lease(concurrency, `reading ${concurrency} chunks at once`);
   const startsMs = new Array<number>(concurrency).fill(Number.POSITIVE_INFINITY);
   let windows: ThroughputWindows | undefined;

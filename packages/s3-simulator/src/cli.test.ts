@@ -79,11 +79,11 @@ test('says in one sentence that standard output takes nothing', async ({ skip })
   expect(stderr).toMatch(/^kvferry-s3-simulator: standard output: ENOSPC[^\n]*\n$/);
 });
 
-test('tells a person what to set, and ends at SIGTERM', async () => {
+test.each(['SIGTERM', 'SIGHUP'] as const)('tells a person what to set, and ends at %s', async (signal) => {
   const child = run('--access-key', 'mine', '--secret-key', 'secret', '--region', 'eu-west-1');
   const ended = output(child);
   await once(child.stdout ?? child, 'data');
-  child.kill('SIGTERM');
+  child.kill(signal);
   const { code, stdout } = await ended;
   expect(code).toBe(0);
   expect(stdout).toMatch(/export AWS_ENDPOINT_URL_S3=http:\/\/127\.0\.0\.1:\d+\n/);

@@ -117,6 +117,8 @@ function endWith(simulator: Simulator, withStdin: boolean): void {
   };
   process.on('SIGINT', end);
   process.on('SIGTERM', end);
+  // A closed terminal: its shell passes on what the system has sent to all.
+  process.on('SIGHUP', endUnlessEnding);
   process.stdout.once('error', endUnlessEnding);
   if (withStdin) {
     // A file, /dev/null among them, ends and never closes; a broken pipe closes and never ends.

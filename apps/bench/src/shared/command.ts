@@ -1,5 +1,6 @@
 import { KvferryError } from '@kvferry/core';
 import type { Command } from 'commander';
+import { outliveOutput } from 'kvferry/terminal';
 import pc from 'picocolors';
 
 /** What every command's flags have. */
@@ -46,30 +47,13 @@ export async function runCommand<Flags extends CommandFlags>(
   run: (flags: Flags, signal: AbortSignal, args: readonly string[]) => Promise<number>,
   exitCodeOf: (error: KvferryError) => number,
 ): Promise<number> {
-  outliveOutput(exitCodeOf);
+  outliveOutput((lost) => exitCodeOf(KvferryError.from(lost)));
   try {
     command.exitOverride().parse();
   } catch (thrown) {
     return usageExitCode(thrown);
   }
   return await carriedOut(command, run, exitCodeOf);
-}
-
-/**
- * Keeps a command alive whose reader leaves early, as `head` does, or whose terminal is closed: what it has stored is still to be removed. A pipe that was closed on
- * purpose is nothing to complain of; what a full disk did not take is a failure, at the end of a command that had none.
- */
-export function outliveOutput(exitCodeOf: (error: KvferryError) => number): void {
-  let lost: NodeJS.ErrnoException | undefined;
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') lost = error;
-  });
-  process.stderr.on('error', () => {});
-  process.once('exit', () => {
-    if (lost === undefined || process.exitCode !== 0) return;
-    process.exitCode = exitCodeOf(KvferryError.from(lost));
-    console.error(pc.red(`Standard output cannot be written: ${lost.message}`));
-  });
 }
 
 /** Runs a command whose backend may throw past its callers, which is no reason to leave its objects behind: it counts as a failure, at the end. */

@@ -1,8 +1,8 @@
 import os from 'node:os';
 import { Command } from 'commander';
+import { outliveOutput } from 'kvferry/terminal';
 import pc from 'picocolors';
 import { busyNotes, startProgress } from '../shared/bench-run.ts';
-import { outliveOutput } from '../shared/command.ts';
 import { describeEnvironment, type Environment } from './environment.ts';
 import { type GoalResult, judge } from './goals.ts';
 import { FULL_PLAN, QUICK_PLAN } from './plan.ts';

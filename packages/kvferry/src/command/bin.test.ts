@@ -27,7 +27,7 @@ test.skipIf(!existsSync('/dev/full'))('a full disk that did not take the output 
     const child = start(['--help'], full.fd);
     const said = text(child.stderr as Readable);
     expect((await once(child, 'close'))[0]).toBe(1);
-    expect(await said).toMatch(/^cannot write standard output: ENOSPC/);
+    expect(await said).toMatch(/^Standard output cannot be written: ENOSPC/);
   } finally {
     await full.close();
   }

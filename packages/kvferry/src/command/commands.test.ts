@@ -427,7 +427,7 @@ describe('a store that fails', () => {
   });
 });
 
-describe('Ctrl-C', () => {
+describe('a signal', () => {
   test('ends a run with 130', async () => {
     const given = await files();
     await storeAll(given);
@@ -456,12 +456,12 @@ describe('Ctrl-C', () => {
     expect(await running).toBe(130);
   });
 
-  test('ends the process', async () => {
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s ends the process', async (signal) => {
     const given = await files();
     simulator.addFault({ times: Number.POSITIVE_INFINITY, effect: { kind: 'stall', afterBytes: 'head' } });
     const { child, ended } = startCommand(['lookup', ...given.flags]);
     await Promise.race([ended, requestOf(simulator, 'HEAD')]);
-    child.kill('SIGINT');
+    child.kill(signal);
     expect(await ended).toMatchObject({ code: 130, err: 'Interrupted.\n' });
   });
 });

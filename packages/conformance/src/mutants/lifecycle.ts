@@ -169,7 +169,7 @@ export const mutants: readonly Mutant[] = [
         },
       };
     }),
-    caught: ['LIFE-10', 'LIFE-12', 'LIFE-14', 'LIFE-15'],
+    caught: ['LIFE-12', 'LIFE-14', 'LIFE-15'],
   },
   {
     fault: 'has closed before the memory of its calls is quiet',

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { createSecureContext } from 'node:tls';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Operation } from '@kvferry/core';
-import type { WireTimeouts } from '@kvferry/wire';
+import { usualTrust, type WireTimeouts } from '@kvferry/wire';
 import { orAborted } from './abort.ts';
 import { admit } from './admission.ts';
 import { type Attempts, Refusal } from './attempts.ts';
@@ -14,7 +14,6 @@ import type { Limiter } from './limiter.ts';
 import { answerOfSdk, connectionErrorOfSdk } from './sdk-errors.ts';
 import type { ServerClock } from './signing/clock.ts';
 import { publishRecord, recordsWanted } from './telemetry.ts';
-import { usualTrust } from './trust.ts';
 import type { CredentialProvider, S3Credentials, S3Endpoint } from './types.ts';
 
 type Sdk = typeof import('@aws-sdk/client-s3');

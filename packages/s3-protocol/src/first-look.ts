@@ -2,11 +2,11 @@ import { request as requestPlain } from 'node:http';
 import { request as requestOverTls } from 'node:https';
 import { isIP } from 'node:net';
 import { checkServerIdentity, type TLSSocket } from 'node:tls';
+import { usualTrust } from '@kvferry/wire';
 import { endpointUrl, loopbackOf, requestTarget } from './endpoint.ts';
 import { tlsReason } from './errors.ts';
 import { resolveCa } from './options.ts';
 import { connectionErrorOfSdk } from './sdk-errors.ts';
-import { usualTrust } from './trust.ts';
 import type { S3ConnectionOptions, S3Endpoint } from './types.ts';
 
 /** What a store tells anybody who asks for a bucket, before it knows who asks. */

@@ -34,7 +34,7 @@ export class HeaderLines implements ResponseHeaders {
     return this.get(name) !== undefined;
   }
 
-  *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
+  [Symbol.iterator](): IterableIterator<[name: string, value: string]> {
     const values = new Map<string, string>();
     for (let line = 0; line + 1 < this.#starts.length; line++) {
       const start = this.#starts[line] as number;
@@ -44,7 +44,7 @@ export class HeaderLines implements ResponseHeaders {
       const earlier = values.get(name);
       values.set(name, earlier === undefined ? value : `${earlier}, ${value}`);
     }
-    yield* values;
+    return values.entries();
   }
 
   /** What stands in a line behind its colon, without the blanks around it. */

@@ -1,5 +1,6 @@
 export { createWireClient } from './client.ts';
 export { WireError } from './errors.ts';
+export { usualTrust } from './trust.ts';
 export type {
   Digest,
   DigestSource,

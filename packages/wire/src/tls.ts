@@ -4,11 +4,11 @@ import {
   checkServerIdentity,
   connect,
   createSecureContext,
-  getCACertificates,
   type SecureContext,
   type TLSSocket,
 } from 'node:tls';
 import { WireError } from './errors.ts';
+import { usualTrust } from './trust.ts';
 
 /** TLS as one client speaks it: whom it trusts. Nothing turns verification off. */
 export class TlsTrust {
@@ -21,7 +21,7 @@ export class TlsTrust {
 
   /** Made once, at the first use: reading some hundred certificates takes tens of milliseconds. */
   get context(): SecureContext {
-    this.#context ??= createSecureContext(this.#ca === undefined ? usualTrust() : { ca: this.#ca });
+    this.#context ??= createSecureContext({ ca: this.#ca ?? usualTrust() });
     return this.#context;
   }
 }
@@ -98,12 +98,3 @@ export class TlsPeer {
 
 /** What Node says, without a system call, to whoever still writes to a socket that has ended. */
 const endedSocket = /^(?:EPIPE|ERR_STREAM_|ERR_SOCKET_)/;
-
-/** Node's own roots and those of the system. */
-function usualTrust(): { ca?: string[] } {
-  const trusted = new Set(getCACertificates('default'));
-  const ownRoots = trusted.size;
-  for (const certificate of getCACertificates('system')) trusted.add(certificate);
-  // With nothing to add, Node's ready-made store is used, which is parsed only once per process.
-  return trusted.size === ownRoots ? {} : { ca: [...trusted] };
-}

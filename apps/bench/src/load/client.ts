@@ -3,6 +3,7 @@
  * in its event loop.
  */
 import { KvferryError } from '@kvferry/core';
+import { leaveSignalsToParent } from '../shared/leave-signals.ts';
 import type { LoadAnswer, LoadCommand, LoadEvent } from './messages.ts';
 import { type PlayedPhase, playPhase } from './play-phase.ts';
 import { openStage, type Stage } from './stage.ts';
@@ -11,8 +12,7 @@ let stage: Stage | undefined;
 let epochMs = 0;
 let playing: PlayedPhase | undefined;
 
-// Ctrl-C and a closed terminal are the parent's to handle: it says when to stop.
-for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+leaveSignalsToParent();
 process.on('disconnect', () => process.exit());
 process.on('message', async (message) => {
   const command = message as LoadCommand;

@@ -7,12 +7,12 @@ import { chunkIdentity, loadConfig, openKvCache } from 'kvferry';
 import { CpuClock, transferCost } from '../shared/cpu-clock.ts';
 import { jobConfig } from '../shared/job-config.ts';
 import { collectLatencies } from '../shared/latencies.ts';
+import { leaveSignalsToParent } from '../shared/leave-signals.ts';
 import { windowLength } from './chunk-window.ts';
 import { fillChunk } from './kv-data.ts';
 import type { CacheFacts, ReaderJob, ReaderMessage, ReaderResult } from './messages.ts';
 
-// Ctrl-C and a closed terminal are the parent's to handle: it ends this process when it must.
-for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+leaveSignalsToParent();
 process.on('disconnect', () => process.exit(1));
 process.once('message', (job) => {
   read(job as ReaderJob).then(

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { loadForeignClient } from '../clients/load.ts';
 import type { BenchClient, NextObject, Session } from '../clients/types.ts';
 import { cpuSecondsSince } from '../shared/cpu-clock.ts';
+import { leaveSignalsToParent } from '../shared/leave-signals.ts';
 import type { ModuleSetup, PeerAnswer, PeerCommand } from './messages.ts';
 
 /**
@@ -15,8 +16,7 @@ process.on('message', async (command: PeerCommand) => {
   process.send?.(await obey(command));
 });
 process.once('disconnect', () => process.exit());
-// Ctrl-C and a closed terminal are for the process that started this one.
-for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+leaveSignalsToParent();
 
 interface OpenClient {
   readonly session: Session;

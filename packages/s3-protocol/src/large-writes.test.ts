@@ -357,6 +357,21 @@ describe('an end before the value is whole leaves no upload behind', () => {
     }
   });
 
+  it('nor a part that was on its way: it is answered before the upload is aborted', async () => {
+    const store = await startSmall();
+    const backend = await open(store);
+    store.addFault({ match: { method: 'PUT' }, times: always, effect: { kind: 'delay', delayMs: 50 } });
+    const controller = new AbortController();
+    const call = backend.put([{ key: 'k', parts: [VALUE] }], { signal: controller.signal });
+    call.catch(() => {});
+    await until(() => store.requests.some(({ method }) => method === 'PUT'));
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ code: 'ABORTED' });
+    const parts = store.requests.filter(({ method }) => method === 'PUT');
+    expect(parts.map(({ status }) => status)).toEqual(parts.map(() => 200));
+    expect(store.requests.at(-1)).toMatchObject({ method: 'DELETE', status: 204 });
+  });
+
   it('under load: nobody who waits for a slot is served before it', async () => {
     const store = await startSmall();
     const backend = await openParted(store, { options: { maxRequestsInFlight: 1 } });

@@ -99,7 +99,7 @@ describe('credentials that expire', () => {
   const minute = 60_000;
 
   /** A source whose answers the test gives, one by one. */
-  function source() {
+  function source(loadLimitMs?: number) {
     let nowMs = 1_000_000;
     const asked: PromiseWithResolvers<LoadedCredentials>[] = [];
     const provider = new RefreshingProvider(
@@ -109,7 +109,7 @@ describe('credentials that expire', () => {
         return answer.promise;
       },
       'source',
-      () => nowMs,
+      { now: () => nowMs, loadLimitMs },
     );
     const pass = (ms: number) => {
       nowMs += ms;
@@ -186,6 +186,30 @@ describe('credentials that expire', () => {
     await answer(expired);
     expect(provider.get()).toBe(expired);
     expect(asked).toHaveLength(1);
+  });
+
+  it('that never come are given up, and asked for anew by the next', async () => {
+    const { provider, asked, pass, pair, answer } = source(10);
+    await expect(provider.get()).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      retry: 'exhausted',
+      reason: expect.stringContaining('no answer from the source'),
+    });
+    const waiting = provider.get();
+    expect(asked).toHaveLength(2);
+    const first = pair('first', 60 * minute);
+    await answer(first);
+    expect(await waiting).toBe(first);
+    // The answer to the question that was given up.
+    asked[0]?.resolve({ credentials: pair('late', 60 * minute) });
+    await new Promise(setImmediate);
+    expect(provider.get()).toBe(first);
+
+    // The same in the background: the refresh that hangs is not waited for without end once they have expired.
+    pass(56 * minute);
+    expect(provider.get()).toBe(first);
+    pass(5 * minute);
+    await expect(provider.get()).rejects.toMatchObject({ code: 'TIMEOUT' });
   });
 
   it('that a store refused are asked for anew, once, whoever reports them', async () => {

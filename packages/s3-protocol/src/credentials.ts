@@ -38,22 +38,33 @@ const REFRESH_AHEAD_MS = 5 * 60_000;
  * Between two refreshes ahead, so that a source which fails, or gives the same again, is not asked with every request.
  */
 const REFRESH_PAUSE_MS = 60_000;
+/**
+ * How long a source may take. One that answers at all does so in seconds, a command that asks somebody for a code excepted; the SDK waits for a token
+ * service without end.
+ */
+const LOAD_LIMIT_MS = 60_000;
 
-/** Credentials from a source that is asked again. `now` is for tests. */
+/** Credentials from a source that is asked again. `now` and `loadLimitMs` are for tests. */
 export class RefreshingProvider implements CredentialProvider {
   readonly #load: () => Promise<LoadedCredentials>;
   readonly #label: string;
   readonly #now: () => number;
+  readonly #loadLimitMs: number;
   #current: S3Credentials | undefined;
   #origin: string | undefined;
   #validUntilMs = 0;
   #refreshAtMs = 0;
   #loading: Promise<S3Credentials> | undefined;
 
-  constructor(load: () => Promise<LoadedCredentials>, label: string, now: () => number = Date.now) {
+  constructor(
+    load: () => Promise<LoadedCredentials>,
+    label: string,
+    { now = Date.now, loadLimitMs = LOAD_LIMIT_MS }: { now?: () => number; loadLimitMs?: number | undefined } = {},
+  ) {
     this.#load = load;
     this.#label = label;
     this.#now = now;
+    this.#loadLimitMs = loadLimitMs;
   }
 
   get(): SigningCredentials | Promise<SigningCredentials> {
@@ -84,7 +95,7 @@ export class RefreshingProvider implements CredentialProvider {
   }
 
   async #loadOnce(): Promise<S3Credentials> {
-    const { credentials, origin } = await this.#load();
+    const { credentials, origin } = await this.#loadInTime();
     const now = this.#now();
     const expiresAtMs = credentials.expiresAtMs ?? Number.POSITIVE_INFINITY;
     // What is expired as it comes is taken for a while all the same: this machine's clock may be wrong, and the store
@@ -94,6 +105,23 @@ export class RefreshingProvider implements CredentialProvider {
     this.#current = credentials;
     this.#origin = origin;
     return credentials;
+  }
+
+  /** What comes later is not taken: somebody may have asked again by then, and have newer ones. */
+  async #loadInTime(): Promise<LoadedCredentials> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const reason = `no answer from the ${this.#label}, asked for credentials, in ${this.#loadLimitMs / 1000} s: look at the token service, the metadata service or the command that it goes to`;
+        // Each of these has been tried several times by then.
+        reject(new KvferryError('TIMEOUT', reason, { retry: 'exhausted' }));
+      }, this.#loadLimitMs);
+    });
+    try {
+      return await Promise.race([this.#load(), late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 

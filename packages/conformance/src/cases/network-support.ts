@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { setImmediate } from 'node:timers/promises';
 import { type Capabilities, type ErrorCode, type Key, KvferryError, type RemoteBackend } from '@kvferry/core';
 import type { CaseContext } from '../case.ts';
 import type { FaultProxy, ProxyCounts } from '../proxy/types.ts';
@@ -194,16 +193,16 @@ export function assertWholeBytes(
   }
 }
 
-/** Turns of the event loop in which what was ended must be seen to end: to close a socket on this machine takes a few. */
-const ENDING_TURNS = 2000;
+/** How long what was ended may take to be seen to end, in milliseconds: a store far away answers an end after a round trip. Time limits are longer. */
+const ENDING_MS = 250;
 
-/** Fails unless the counts come to meet the condition by themselves, in turns of the event loop and long before any time limit. */
+/** Fails unless the counts come to meet the condition by themselves, long before any time limit. */
 export async function assertSoon(
   proxy: FaultProxy,
   condition: (counts: ProxyCounts) => boolean,
   what: string,
 ): Promise<void> {
-  for (let turn = 0; turn < ENDING_TURNS && !condition(proxy.counts); turn += 1) await setImmediate();
+  await proxy.until(condition, AbortSignal.timeout(ENDING_MS)).catch(() => {});
   assert.ok(condition(proxy.counts), `${what}: the proxy counts ${seen(proxy.counts)}`);
 }
 

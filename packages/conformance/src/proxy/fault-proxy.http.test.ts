@@ -4,7 +4,7 @@ import { Agent as HttpsAgent, request as requestTls } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { value } from '../case-context.ts';
-import { bodyOf, connectTo, httpProxyTo, httpsProxyTo } from '../testing/stores.ts';
+import { bodyOf, connectTo, httpProxyTo, httpsProxyTo, proxyTo } from '../testing/stores.ts';
 import { FaultProxyServer } from './fault-proxy.ts';
 import type { ProxyAnswer } from './types.ts';
 
@@ -127,6 +127,17 @@ describe('passing on', () => {
     client.end('half');
     await proxy.until(({ openRequests, openConnections }) => openRequests + openConnections === 0, patience());
   });
+});
+
+test('a client that has ended its side is gone, whenever the store ends its own', async () => {
+  const proxy = await proxyTo((socket) => {
+    socket.on('data', () => socket.write('HTTP/1.1 204 No Content\r\n\r\n'));
+  }, 'http');
+  const client = await connectTo(proxy);
+  client.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n');
+  await once(client, 'data');
+  client.end();
+  await proxy.until(({ openConnections }) => openConnections === 0, patience());
 });
 
 describe('answering in the place of the store', () => {

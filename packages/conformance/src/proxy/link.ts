@@ -106,8 +106,8 @@ export class Link {
     const { client, store } = this.#ends;
     await this.#carry(client, (bytes) => this.#through('up', bytes, (piece) => this.#takeUp(piece)));
     if (this.#ended) return;
-    // An HTTP client that ends its side in the middle of an exchange has given it up. So has any, where we hold the connection.
-    if (this.#stalled || this.#exchanges.length > 0) this.end();
+    // An HTTP client that ends its side asks nothing more, and has given up what it asked. So has any, where we hold the connection.
+    if (this.#stalled || this.#options.speaksHttp) this.end();
     else store.end();
   }
 

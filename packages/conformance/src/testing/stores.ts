@@ -6,13 +6,16 @@ import { throwAwayAuthority } from '@kvferry/tooling/certificates';
 import { onTestFinished } from 'vitest';
 import { type FaultProxyOptions, FaultProxyServer } from '../proxy/fault-proxy.ts';
 
-/** A proxy in front of a store that does this with each connection. */
-export async function proxyTo(onConnection: (socket: Socket) => void): Promise<FaultProxyServer> {
+/** A proxy in front of a store that does this with each connection. The ends of its clients do not end it. */
+export async function proxyTo(
+  onConnection: (socket: Socket) => void,
+  scheme: 'tcp' | 'http' = 'tcp',
+): Promise<FaultProxyServer> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => {});
     onConnection(socket);
   });
-  return await proxyInFront(server, 'tcp', undefined);
+  return await proxyInFront(server, scheme, undefined);
 }
 
 /** A proxy in front of an HTTP store. */

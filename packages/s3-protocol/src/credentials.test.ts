@@ -56,6 +56,31 @@ describe('the default chain', () => {
   });
 });
 
+describe('a token service that is not reached', () => {
+  it.each(['default', { awsProfile: 'dev' }] as const)('is no lack of credentials (%j)', async (source) => {
+    const folder = await mkdtemp(join(tmpdir(), 'kvferry-aws-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const token = join(folder, 'token');
+    await writeFile(token, 'token');
+    await writeFile(
+      join(folder, 'config'),
+      `[profile dev]\nrole_arn = arn:aws:iam::123456789012:role/r\nweb_identity_token_file = ${token}\n`,
+    );
+    vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'config'));
+    vi.stubEnv('AWS_REGION', 'us-east-1');
+    vi.stubEnv('AWS_ROLE_ARN', 'arn:aws:iam::123456789012:role/r');
+    vi.stubEnv('AWS_WEB_IDENTITY_TOKEN_FILE', token);
+    vi.stubEnv('AWS_ENDPOINT_URL_STS', 'http://127.0.0.1:1');
+    await expect(credentialProvider(source).get()).rejects.toMatchObject({
+      code: 'CONNECTION',
+      retry: 'exhausted',
+      reason: expect.stringMatching(
+        /^(the default chain of AWS|profile "dev") leads to .*ECONNREFUSED 127\.0\.0\.1:1.*AWS_ENDPOINT_URL_STS/,
+      ),
+    });
+  });
+});
+
 it.each([
   ['AWS_ACCESS_KEY_ID', 'access key id'],
   ['AWS_SECRET_ACCESS_KEY', 'secret access key'],

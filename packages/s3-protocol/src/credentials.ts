@@ -38,11 +38,10 @@ const REFRESH_AHEAD_MS = 5 * 60_000;
  * Between two refreshes ahead, so that a source which fails, or gives the same again, is not asked with every request.
  */
 const REFRESH_PAUSE_MS = 60_000;
-/**
- * How long a source may take. One that answers at all does so in seconds, a command that asks somebody for a code excepted; the SDK waits for a token
- * service without end.
- */
+/** How long a source may take. One that answers at all does so in seconds, a command that asks somebody for a code excepted. */
 const LOAD_LIMIT_MS = 60_000;
+/** One request to a token service or to SSO, of which the SDK makes three. Left to itself it waits for an answer without end. */
+const TOKEN_REQUEST_LIMITS = { connectionTimeout: 3000, requestTimeout: 10_000, throwOnRequestTimeout: true } as const;
 
 /** Credentials from a source that is asked again. `now` and `loadLimitMs` are for tests. */
 export class RefreshingProvider implements CredentialProvider {
@@ -132,7 +131,10 @@ async function loadFromChain(): Promise<LoadedCredentials> {
   let found: SdkCredentials;
   try {
     // A chain of its own for each load, and files read anew: the SDK's keeps what it once found.
-    found = await fromNodeProviderChain({ ignoreCache: true })();
+    found = await fromNodeProviderChain({
+      ignoreCache: true,
+      clientConfig: { requestHandler: TOKEN_REQUEST_LIMITS },
+    })();
   } catch (thrown) {
     const metadata =
       process.env.AWS_EC2_METADATA_DISABLED === 'true'
@@ -140,6 +142,7 @@ async function loadFromChain(): Promise<LoadedCredentials> {
         : 'instance metadata';
     throw noCredentials(
       thrown,
+      'the default chain of AWS',
       (problem) =>
         `no credentials found (${problem}). Tried: environment, profile ${profile} of the shared files, SSO, web identity, container, ${metadata}. ` +
         'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the option `credentials`: { accessKeyId, secretAccessKey }, { awsProfile }, or "anonymous" for a public bucket',
@@ -152,10 +155,11 @@ async function loadFromProfile(profile: string): Promise<LoadedCredentials> {
   const { fromIni } = await import('@aws-sdk/credential-providers');
   let found: SdkCredentials;
   try {
-    found = await fromIni({ profile, ignoreCache: true })();
+    found = await fromIni({ profile, ignoreCache: true, clientConfig: { requestHandler: TOKEN_REQUEST_LIMITS } })();
   } catch (thrown) {
     throw noCredentials(
       thrown,
+      `profile ${JSON.stringify(profile)}`,
       (problem) =>
         `profile ${JSON.stringify(profile)} gives no credentials (${problem}). Tried: ~/.aws/credentials and ~/.aws/config, or what AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE name. ` +
         'Add the profile there, sign in again where it is one of SSO (`aws sso login`), or name another by the option `credentials`: { awsProfile }',
@@ -164,8 +168,21 @@ async function loadFromProfile(profile: string): Promise<LoadedCredentials> {
   return loaded(found, profile);
 }
 
-function noCredentials(thrown: unknown, reason: (problem: string) => string): KvferryError {
+/** Node's names for a service that was not reached. */
+const UNREACHED = /^(?:ECONN|EHOST|ENET|ENOTFOUND|EAI_AGAIN|EPIPE|ETIMEDOUT)/;
+
+function noCredentials(thrown: unknown, source: string, reason: (problem: string) => string): KvferryError {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const { code } = thrown as { readonly code?: unknown };
+  // That there is no metadata service is no failure: the chain goes on to its next link, and says in the end that it found nothing.
+  if (typeof code === 'string' && UNREACHED.test(code) && !('tryNextLink' in (thrown as Error))) {
+    const where = 'look at the way to the token service or SSO, and at AWS_ENDPOINT_URL_STS where it is set';
+    const problem = withoutSecrets(message.replace(/^@smithy\S* - \[ERROR\] /, ''));
+    const text = `${source} leads to a service that does not answer (${problem}): ${where}`;
+    // The SDK has tried three times.
+    const facts = { retry: 'exhausted', cause: thrown } as const;
+    return new KvferryError(code === 'ETIMEDOUT' ? 'TIMEOUT' : 'CONNECTION', text, facts);
+  }
   // Node's words for a command that failed: the command as it was called and all that it wrote, whatever stood there.
   if (message.startsWith('Command failed')) {
     const problem = 'the command of credential_process failed; run it by hand to see why';

@@ -21,6 +21,15 @@ test('whoever stops reading standard error does not change how a run ends', asyn
   expect((await once(child, 'close'))[0]).toBe(2);
 });
 
+test('what goes on by itself does not keep the process, and all that was said is out', async () => {
+  const busy = ['--import', 'data:text/javascript,setInterval(() => {}, 1000)'];
+  const child = spawn(process.execPath, [...busy, BIN, '--help'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const said = text(child.stdout);
+  expect((await once(child, 'close'))[0]).toBe(0);
+  expect(await said).toMatch(/^Usage: kvferry.*retrieve.*\n$/s);
+});
+
 test.skipIf(!existsSync('/dev/full'))('a full disk that did not take the output is an error', async () => {
   const full = await open('/dev/full', 'w');
   try {

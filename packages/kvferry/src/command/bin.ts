@@ -17,4 +17,7 @@ const exitCode = await main(process.argv.slice(2), { stdin, stdout, stderr, env,
 process.exitCode = exitCode;
 // A pipe at either end may never move again.
 if (exitCode === EXIT.interrupted) process.exit();
-stdin.destroy();
+// All is done. What goes on by itself, such as a question to a token service that does not answer, does not keep the process; what was said is out first.
+const written = (stream: NodeJS.WriteStream) => new Promise<void>((resolve) => void stream.write('', () => resolve()));
+await Promise.all([written(stdout), written(stderr)]);
+process.exit();

@@ -252,6 +252,35 @@ describe('a store that cannot be used is one problem, and the line to change', (
     });
   });
 
+  test('where no token service answers, which is not the store', async () => {
+    const simulator = await start();
+    const given = await files(simulator);
+    await edit(given.file, /^.*aws_(access|secret).*\n/gm, '');
+    const folder = await temporaryFolder();
+    const token = join(folder, 'token');
+    await writeFile(token, 'token');
+    const { ended } = startCommand(['doctor', ...given.config, '--json'], {
+      env: {
+        HOME: folder,
+        AWS_ROLE_ARN: 'arn:aws:iam::123456789012:role/r',
+        AWS_WEB_IDENTITY_TOKEN_FILE: token,
+        AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:1',
+      },
+    });
+    const { code, out } = await ended;
+    const { checks } = JSON.parse(out.toString()) as DoctorReport;
+    expect(code).toBe(1);
+    expect(checks.filter(({ status }) => status === 'problem')).toMatchObject([
+      {
+        check: 'identity',
+        found: expect.stringContaining('ECONNREFUSED 127.0.0.1:1'),
+        fix: expect.stringContaining('whichever source of credentials is meant'),
+      },
+    ]);
+    expect(checks.find(({ check }) => check === 'endpoint')?.status).toBe('ok');
+    expect(simulator.requests.every(({ method }) => method === 'HEAD')).toBe(true);
+  });
+
   test('where the secret is wrong, which is told nowhere', async () => {
     const simulator = await start();
     const given = await files(simulator);

@@ -109,7 +109,7 @@ async function examineWard(ward: Ward): Promise<Pick<DoctorReport, 'checks' | 'c
   signal.throwIfAborted();
   const look = looked?.status === 'done' ? looked.value : undefined;
   const trouble =
-    first.status === 'refused' ? await troubleOf(first.error, { loaded, endpoint, place, look }, signal) : undefined;
+    first.status === 'refused' ? await troubleOf(first, { loaded, endpoint, place, look }, signal) : undefined;
   const inside =
     first.status === 'refused' ? { checks: notAsked(trouble), contents: null } : await lookInside(ward, first);
   const checks = [

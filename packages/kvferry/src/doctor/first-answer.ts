@@ -12,8 +12,8 @@ export type FirstAnswer =
   | { readonly status: 'answered' }
   /** The store knows who asks, and does not allow it. */
   | { readonly status: 'denied'; readonly error: KvferryError }
-  /** Nothing more can be asked. */
-  | { readonly status: 'refused'; readonly error: KvferryError };
+  /** Nothing more can be asked. `during`: opening a backend of S3 asks for credentials, and nothing of the store. */
+  | { readonly status: 'refused'; readonly during: 'open' | 'get'; readonly error: KvferryError };
 
 /** Opens the backend and asks it for one key. */
 export async function firstAnswer(backend: RemoteBackend, front: string, signal: AbortSignal): Promise<FirstAnswer> {
@@ -21,7 +21,8 @@ export async function firstAnswer(backend: RemoteBackend, front: string, signal:
   const got = opened.status === 'failed' ? opened : await getOne(backend, ownKey(front), signal);
   if (got.status === 'done') return { status: 'answered' };
   const { error } = got;
-  return { status: error.code === 'PERMISSION_DENIED' ? 'denied' : 'refused', error };
+  if (error.code === 'PERMISSION_DENIED') return { status: 'denied', error };
+  return { status: 'refused', during: opened.status === 'failed' ? 'open' : 'get', error };
 }
 
 /** What keeps everything else from being asked, as the check that it belongs to. */
@@ -31,9 +32,9 @@ export interface Trouble {
   readonly region: string | undefined;
 }
 
-/** Finds the check that an error of the first request belongs to, and the line that cures it. */
+/** Finds the check that a refusal belongs to, and the line that cures it. */
 export async function troubleOf(
-  error: KvferryError,
+  { during, error }: Extract<FirstAnswer, { readonly status: 'refused' }>,
   at: {
     readonly loaded: LoadedConfig;
     /** Named on the command line, in place of the configuration's. */
@@ -48,6 +49,9 @@ export async function troubleOf(
   const trouble = (check: Check, region?: string): Trouble => ({ check, region });
   const storeLine = endpoint === undefined ? lineOfStore(loaded) : `--endpoint ${endpoint}`;
   if (place === undefined) return trouble(problem('endpoint', reason, storeLine));
+  if (during === 'open' && (error.code === 'TIMEOUT' || error.code === 'CONNECTION')) {
+    return trouble(problem('identity', `credentials: ${reason}`, lineOfCredentials(loaded, reason)));
+  }
   switch (error.code) {
     case 'UNAUTHENTICATED':
       return trouble(problem('identity', reason, lineOfCredentials(loaded, reason)));

@@ -111,6 +111,18 @@ const SITUATIONS: Readonly<Record<string, () => Promise<Situation | readonly Sit
     return { options: { ...optionsFor(store), credentials: 'default' }, operations: ['open'], cure: { credentials } };
   },
 
+  'The credentials come from a token service, and it is not reached': async () => {
+    const store = await startStore();
+    const folder = await mkdtemp(join(tmpdir(), 'kvferry-token-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'token'), 'token');
+    vi.stubEnv('AWS_ROLE_ARN', 'arn:aws:iam::123456789012:role/r');
+    vi.stubEnv('AWS_WEB_IDENTITY_TOKEN_FILE', join(folder, 'token'));
+    vi.stubEnv('AWS_REGION', 'us-east-1');
+    vi.stubEnv('AWS_ENDPOINT_URL_STS', 'http://127.0.0.1:1');
+    return { options: { ...optionsFor(store), credentials: 'default' }, operations: ['open'], cure: { credentials } };
+  },
+
   'The secret is wrong': async () => {
     const store = await startStore();
     const wrong = { ...credentials, secretAccessKey: 'another-s3cret' };

@@ -18,6 +18,12 @@ beforeEach(() => {
   return () => vi.unstubAllEnvs();
 });
 
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'kvferry-aws-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
 describe('static credentials', () => {
   it('are given at once, always the same object, and described without being revealed', () => {
     const provider = credentialProvider({
@@ -58,8 +64,7 @@ describe('the default chain', () => {
 
 describe('a token service that is not reached', () => {
   it.each(['default', { awsProfile: 'dev' }] as const)('is no lack of credentials (%j)', async (source) => {
-    const folder = await mkdtemp(join(tmpdir(), 'kvferry-aws-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
+    const folder = await temporaryFolder();
     const token = join(folder, 'token');
     await writeFile(token, 'token');
     await writeFile(
@@ -98,8 +103,7 @@ it.each([
 
 describe('a profile', () => {
   async function sharedFile(text: string): Promise<void> {
-    const folder = await mkdtemp(join(tmpdir(), 'kvferry-aws-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
+    const folder = await temporaryFolder();
     await writeFile(join(folder, 'credentials'), text);
     vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(folder, 'credentials'));
   }

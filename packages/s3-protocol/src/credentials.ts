@@ -1,5 +1,7 @@
 import { KvferryError } from '@kvferry/core';
+import { orAborted } from './abort.ts';
 import { withoutSecrets } from './errors.ts';
+import { networkCodeOf } from './sdk-errors.ts';
 import type { CredentialProvider, CredentialSource, S3Credentials, SigningCredentials } from './types.ts';
 
 /**
@@ -40,8 +42,12 @@ const REFRESH_AHEAD_MS = 5 * 60_000;
 const REFRESH_PAUSE_MS = 60_000;
 /** How long a source may take. One that answers at all does so in seconds, a command that asks somebody for a code excepted. */
 const LOAD_LIMIT_MS = 60_000;
-/** One request to a token service or to SSO, of which the SDK makes three. Left to itself it waits for an answer without end. */
-const TOKEN_REQUEST_LIMITS = { connectionTimeout: 3000, requestTimeout: 10_000, throwOnRequestTimeout: true } as const;
+/** How the SDK loads credentials. Files are read anew: it keeps what it once found. */
+const LOADING = {
+  ignoreCache: true,
+  // One request to a token service or to SSO, of which it makes three. Left to itself it waits for an answer without end.
+  clientConfig: { requestHandler: { connectionTimeout: 3000, requestTimeout: 10_000, throwOnRequestTimeout: true } },
+} as const;
 
 /** Credentials from a source that is asked again. `now` and `loadLimitMs` are for tests. */
 export class RefreshingProvider implements CredentialProvider {
@@ -108,18 +114,14 @@ export class RefreshingProvider implements CredentialProvider {
 
   /** What comes later is not taken: somebody may have asked again by then, and have newer ones. */
   async #loadInTime(): Promise<LoadedCredentials> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const reason = `no answer from the ${this.#label}, asked for credentials, in ${this.#loadLimitMs / 1000} s: look at the token service, the metadata service or the command that it goes to`;
-        // Each of these has been tried several times by then.
-        reject(new KvferryError('TIMEOUT', reason, { retry: 'exhausted' }));
-      }, this.#loadLimitMs);
-    });
+    const limit = AbortSignal.timeout(this.#loadLimitMs);
     try {
-      return await Promise.race([this.#load(), late]);
-    } finally {
-      clearTimeout(timer);
+      return await orAborted(this.#load(), limit);
+    } catch (thrown) {
+      if (!limit.aborted) throw thrown;
+      const reason = `no answer from the ${this.#label}, asked for credentials, in ${this.#loadLimitMs / 1000} s: look at the token service, the metadata service or the command that it goes to`;
+      // Each of these has been tried several times by then.
+      throw new KvferryError('TIMEOUT', reason, { retry: 'exhausted' });
     }
   }
 }
@@ -130,17 +132,14 @@ async function loadFromChain(): Promise<LoadedCredentials> {
   const profile = process.env.AWS_PROFILE || 'default';
   let found: SdkCredentials;
   try {
-    // A chain of its own for each load, and files read anew: the SDK's keeps what it once found.
-    found = await fromNodeProviderChain({
-      ignoreCache: true,
-      clientConfig: { requestHandler: TOKEN_REQUEST_LIMITS },
-    })();
+    // A chain of its own for each load: it, too, keeps what it once found.
+    found = await fromNodeProviderChain(LOADING)();
   } catch (thrown) {
     const metadata =
       process.env.AWS_EC2_METADATA_DISABLED === 'true'
         ? 'instance metadata (switched off by AWS_EC2_METADATA_DISABLED)'
         : 'instance metadata';
-    throw noCredentials(
+    throw notLoaded(
       thrown,
       'the default chain of AWS',
       (problem) =>
@@ -155,9 +154,9 @@ async function loadFromProfile(profile: string): Promise<LoadedCredentials> {
   const { fromIni } = await import('@aws-sdk/credential-providers');
   let found: SdkCredentials;
   try {
-    found = await fromIni({ profile, ignoreCache: true, clientConfig: { requestHandler: TOKEN_REQUEST_LIMITS } })();
+    found = await fromIni({ profile, ...LOADING })();
   } catch (thrown) {
-    throw noCredentials(
+    throw notLoaded(
       thrown,
       `profile ${JSON.stringify(profile)}`,
       (problem) =>
@@ -168,14 +167,11 @@ async function loadFromProfile(profile: string): Promise<LoadedCredentials> {
   return loaded(found, profile);
 }
 
-/** Node's names for a service that was not reached. */
-const UNREACHED = /^(?:ECONN|EHOST|ENET|ENOTFOUND|EAI_AGAIN|EPIPE|ETIMEDOUT)/;
-
-function noCredentials(thrown: unknown, source: string, reason: (problem: string) => string): KvferryError {
+function notLoaded(thrown: unknown, source: string, reason: (problem: string) => string): KvferryError {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const { code } = thrown as { readonly code?: unknown };
+  const code = networkCodeOf(thrown);
   // That there is no metadata service is no failure: the chain goes on to its next link, and says in the end that it found nothing.
-  if (typeof code === 'string' && UNREACHED.test(code) && !('tryNextLink' in (thrown as Error))) {
+  if (code !== undefined && !('tryNextLink' in (thrown as Error))) {
     const where = 'look at the way to the token service or SSO, and at AWS_ENDPOINT_URL_STS where it is set';
     const problem = withoutSecrets(message.replace(/^@smithy\S* - \[ERROR\] /, ''));
     const text = `${source} leads to a service that does not answer (${problem}): ${where}`;

@@ -1,6 +1,6 @@
 import { KvferryError, type Operation } from '@kvferry/core';
 import { type WireClient, WireError, type WireResponse } from '@kvferry/wire';
-import { orAborted } from './abort.ts';
+import { abortedError, laterThan, orAborted } from './abort.ts';
 import { admit } from './admission.ts';
 import { type Attempt, type Attempts, Refusal } from './attempts.ts';
 import type { RequestTarget } from './endpoint.ts';
@@ -23,8 +23,8 @@ export interface ObjectRequest<Result> extends RequestHead {
   /** Name of the digest to take of the body as it arrives in `into`. */
   readonly digest?: string | undefined;
   readonly signal: AbortSignal;
-  /** In place of `signal` once the request is on the wire, for one that is not to be lost there. */
-  readonly sentSignal?: AbortSignal | undefined;
+  /** How long it may go on when `signal` fires and it is on the wire already, in milliseconds, for one that is not to be lost there. Default 0. */
+  readonly graceMs?: number | undefined;
   /** Where it waits for a slot. Default `last`. */
   readonly turn?: Turn | undefined;
   /** Shares no connection with what came before, at the first attempt already. */
@@ -114,7 +114,12 @@ export class DataPlane {
     const credentials = admission instanceof Promise ? await admission : admission;
     const startMs = performance.now();
     let fresh: WireClient | undefined;
+    let grace: ReturnType<typeof laterThan> | undefined;
     try {
+      if (request.graceMs !== undefined) {
+        if (request.signal.aborted) throw abortedError(request.signal);
+        grace = laterThan(request.signal, request.graceMs);
+      }
       if (attempt.freshConnection || request.freshConnection) fresh = makeFreshWire?.();
       // After the slot: a request may have waited for it long enough for its date to grow stale.
       const signedAtMs = clock.now();
@@ -128,7 +133,7 @@ export class DataPlane {
         body: request.body,
         into: request.into,
         digest: request.digest,
-        signal: request.sentSignal ?? request.signal,
+        signal: grace?.signal ?? request.signal,
       });
       if (response.protocol !== this.#protocol) {
         this.#protocol = response.protocol;
@@ -141,6 +146,7 @@ export class DataPlane {
       throw error;
     } finally {
       limiter.release();
+      grace?.release();
       if (fresh !== undefined) await fresh.close();
     }
   }

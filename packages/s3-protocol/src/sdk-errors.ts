@@ -32,6 +32,22 @@ const UNREADABLE: ReadonlySet<string> = new Set(['Unknown', 'UnknownError', 'Err
 /** Node's names for a host name without an address, and for an address to which no connection comes about. */
 const UNRESOLVED: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN']);
 const UNREACHED: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH']);
+/** And for a connection that broke, or gave no answer. */
+const BROKEN: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENETDOWN',
+  'ENETRESET',
+]);
+
+/** Node's name for what went wrong on the network; `undefined` for an error of a file, of TLS or of an answer. */
+export function networkCodeOf(thrown: unknown): string | undefined {
+  const { code } = thrown as SdkError;
+  if (typeof code !== 'string') return undefined;
+  return UNRESOLVED.has(code) || UNREACHED.has(code) || BROKEN.has(code) ? code : undefined;
+}
 
 /** The store's answer that an error of the SDK stands for; `undefined` where none came. */
 export function answerOfSdk(thrown: unknown, operation: Operation): StoreAnswer | undefined {

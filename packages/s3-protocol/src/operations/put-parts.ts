@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { type Key, KvferryError, type PutItem, type PutMode, type PutResult } from '@kvferry/core';
 import type { WireResponse } from '@kvferry/wire';
-import { abortedError, laterThan } from '../abort.ts';
+import { abortedError } from '../abort.ts';
 import { crc32cOf } from '../checksum.ts';
 import { combineCrcs } from '../crc-combine.ts';
 import { byteLengthOf, type DataPlane } from '../data-plane.ts';
@@ -86,31 +86,25 @@ export class PartedWrites {
   }
 
   /** CreateMultipartUpload. Once sent it is not aborted with the call: an upload whose name nobody has cannot be aborted. */
-  async #begin(key: Key, signal: AbortSignal): Promise<string> {
-    if (signal.aborted) throw abortedError(signal);
+  #begin(key: Key, signal: AbortSignal): Promise<string> {
     const { multipart, plane, protection } = this.#parts;
     const signedHeaders: string[] = [];
     if (protection.checksums !== undefined) {
       signedHeaders.push('x-amz-checksum-algorithm', 'CRC32C');
       if (multipart.fullObjectChecksum) signedHeaders.push('x-amz-checksum-type', 'FULL_OBJECT');
     }
-    const sent = laterThan(signal, CLEAN_UP_MS);
-    try {
-      return await plane.request<string>({
-        operation: 'put',
-        method: 'POST',
-        key,
-        query: 'uploads=',
-        signedHeaders,
-        plainHeaders: ['content-type', 'application/octet-stream'],
-        signal,
-        sentSignal: sent.signal,
-        accept: ({ status, body }) => (status === 200 ? uploadIdOf(body) : undefined),
-        onMiss: undefined,
-      });
-    } finally {
-      sent.release();
-    }
+    return plane.request<string>({
+      operation: 'put',
+      method: 'POST',
+      key,
+      query: 'uploads=',
+      signedHeaders,
+      plainHeaders: ['content-type', 'application/octet-stream'],
+      signal,
+      graceMs: CLEAN_UP_MS,
+      accept: ({ status, body }) => (status === 200 ? uploadIdOf(body) : undefined),
+      onMiss: undefined,
+    });
   }
 
   /** UploadPart, for all parts. When it settles, none of them is under way. */
@@ -123,19 +117,16 @@ export class PartedWrites {
     const { plane, protection, turns, width } = this.#parts;
     const { checksums, payloadSigning } = protection;
     const taken = new Array<UploadedPart>(plan.count);
-    let sent: ReturnType<typeof laterThan> | undefined;
     await together<void>(signal, async (group) => {
-      sent = laterThan(group.signal, PARTS_UNDER_WAY_MS);
-      const sentSignal = sent.signal;
       let next = 0;
       const lane = async (): Promise<void> => {
         while (next < plan.count) {
-          if (group.signal.aborted) throw abortedError(group.signal);
           const index = next++;
           const { start, end } = partAt(plan, index);
           const body = sliceParts(parts, start, end);
           // The checksum of 16 MiB keeps the thread for a millisecond.
           await turns.next();
+          if (group.signal.aborted) throw abortedError(group.signal);
           const checksum = checksums === undefined ? undefined : crc32cOf(checksums, body);
           const etag = await plane.request<string>({
             operation: 'put',
@@ -147,7 +138,7 @@ export class PartedWrites {
             payloadHash: payloadHashOf(payloadSigning, body),
             body,
             signal: group.signal,
-            sentSignal,
+            graceMs: PARTS_UNDER_WAY_MS,
             accept: ({ status, headers }) => (status === 200 ? headers.get('etag') : undefined),
             onMiss: undefined,
           });
@@ -156,7 +147,7 @@ export class PartedWrites {
       };
       const lanes = Array.from({ length: Math.min(width, plan.count) }, () => group.start(lane));
       await Promise.all(lanes);
-    }).finally(() => sent?.release());
+    });
     return taken;
   }
 
